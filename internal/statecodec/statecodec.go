@@ -1,0 +1,125 @@
+// Package statecodec writes a bag of JSON values as bytes and reads it back.
+//
+// It serves the client state in the cookie and the records of the memory
+// store. The form is compact and canonical: one state has one encoding, and
+// Decode accepts nothing else. All lengths come first, then all keys, then all
+// values, so that a state of any size is decoded into one string and one slice
+// of bytes:
+//
+//	uvarint                   how many entries
+//	uvarint, uvarint          of each entry: length of its key, of its value
+//	bytes                     the keys, in ascending order
+//	bytes                     the values, in the order of their keys
+//
+// The package looks at neither keys nor values: whether a value is JSON, and
+// what a key may hold, is for its callers to say.
+package statecodec
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math/bits"
+	"slices"
+)
+
+var errMalformed = errors.New("malformed state")
+
+// Append appends the encoding of state to dst and returns the longer slice.
+func Append(dst []byte, state map[string]json.RawMessage) []byte {
+	var few [16]string // the sorting of a usual state needs no heap
+	keys := few[:0]
+	for key := range state {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+
+	dst = slices.Grow(dst, Size(state))
+	dst = binary.AppendUvarint(dst, uint64(len(keys)))
+	for _, key := range keys {
+		dst = binary.AppendUvarint(dst, uint64(len(key)))
+		dst = binary.AppendUvarint(dst, uint64(len(state[key])))
+	}
+	for _, key := range keys {
+		dst = append(dst, key...)
+	}
+	for _, key := range keys {
+		dst = append(dst, state[key]...)
+	}
+	return dst
+}
+
+// Size returns how many bytes [Append] adds for state.
+func Size(state map[string]json.RawMessage) int {
+	size := uvarintSize(len(state))
+	for key, value := range state {
+		size += uvarintSize(len(key)) + len(key) + uvarintSize(len(value)) + len(value)
+	}
+	return size
+}
+
+// Decode returns the state that [Append] wrote as b, nil for an empty one. The
+// result shares no memory with b, and appending to one of its values touches
+// no other. Whatever Append does not write is an error, and costs no more
+// memory than b is long, times a constant.
+func Decode(b []byte) (map[string]json.RawMessage, error) {
+	count, lengths, ok := cutUvarint(b)
+	if !ok || count > len(lengths)/2 { // an entry has two lengths, of a byte or more
+		return nil, errMalformed
+	}
+
+	body, keyBytes, valueBytes := lengths, 0, 0
+	for range count {
+		var keyLen, valueLen int
+		if keyLen, body, ok = cutUvarint(body); !ok || keyLen > len(b) {
+			return nil, errMalformed
+		}
+		if valueLen, body, ok = cutUvarint(body); !ok || valueLen > len(b) {
+			return nil, errMalformed
+		}
+		keyBytes += keyLen
+		valueBytes += valueLen
+		if keyBytes+valueBytes > len(b) {
+			return nil, errMalformed
+		}
+	}
+	if keyBytes+valueBytes != len(body) {
+		return nil, errMalformed
+	}
+	if count == 0 {
+		return nil, nil
+	}
+
+	state := make(map[string]json.RawMessage, count)
+	keys := string(body[:keyBytes])
+	values := append(make([]byte, 0, valueBytes), body[keyBytes:]...)
+	last := ""
+	for i := range count {
+		var keyLen, valueLen int
+		keyLen, lengths, _ = cutUvarint(lengths)
+		valueLen, lengths, _ = cutUvarint(lengths)
+		key := keys[:keyLen]
+		if i > 0 && key <= last {
+			return nil, errMalformed
+		}
+		state[key] = values[:valueLen:valueLen]
+		keys, values, last = keys[keyLen:], values[valueLen:], key
+	}
+	return state, nil
+}
+
+// cutUvarint reads a length from the front of b and returns what follows it.
+// It refuses what is cut short, longer than need be, or above 2^31-1, which is
+// more than any state holds and fits an int everywhere.
+func cutUvarint(b []byte) (n int, rest []byte, ok bool) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return int(b[0]), b[1:], true
+	}
+	v, size := binary.Uvarint(b)
+	if size <= 0 || v > 1<<31-1 || size != uvarintSize(int(v)) {
+		return 0, nil, false
+	}
+	return int(v), b[size:], true
+}
+
+func uvarintSize(n int) int { return (bits.Len(uint(n)|1) + 6) / 7 }

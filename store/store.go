@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// SessionStore is a [Backend] as callers use it: it checks arguments, bounds
+// every call in time, wraps every error once in an [*Error], and measures and
+// traces where it was given a provider. It is safe for concurrent use.
+//
+// An error is one of ErrNotFound, ErrEnded, ErrConflict, ErrDuplicateKey,
+// ErrCorrupt, ErrFull, ErrInvalid and ErrUnavailable, or the error of the
+// caller's context.
+type SessionStore struct {
+	backend   Backend
+	timeout   time.Duration
+	telemetry *telemetry
+}
+
+// DefaultTimeout bounds a call where [WithTimeout] says nothing.
+const DefaultTimeout = 3 * time.Second
+
+// Option changes what [New] makes.
+type Option func(*options)
+
+type options struct {
+	timeout time.Duration
+	meters  metric.MeterProvider
+	tracers trace.TracerProvider
+}
+
+// WithTimeout bounds every call to the backend. Zero and negative values leave
+// calls unbounded but for the caller's context.
+func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// WithMeterProvider records the duration of every operation, by operation and
+// outcome, in the histogram session.store.operation.duration (seconds).
+func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
+
+// WithTracerProvider makes a span of every operation.
+func WithTracerProvider(p trace.TracerProvider) Option { return func(o *options) { o.tracers = p } }
+
+// New makes a SessionStore over b. A Backend that is [InProcess] is called
+// without a timeout, whatever the options say.
+func New(b Backend, opts ...Option) *SessionStore {
+	o := options{timeout: DefaultTimeout}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if _, ok := b.(InProcess); ok {
+		o.timeout = 0
+	}
+	return &SessionStore{backend: b, timeout: o.timeout, telemetry: newTelemetry(o.meters, o.tracers)}
+}
+
+// Create inserts rec under key. ErrDuplicateKey when a live record is there;
+// ErrInvalid when its TTL is not above zero.
+func (s *SessionStore) Create(ctx context.Context, key Key, rec Record) error {
+	rec, err := rec.checked()
+	if err != nil {
+		return &Error{opCreate.String(), err}
+	}
+	c := s.begin(ctx, opCreate)
+	return c.end(s.backend.Create(c.ctx, key, rec))
+}
+
+// Load returns the live record under key. ErrNotFound, ErrEnded or ErrCorrupt
+// when there is none to return.
+func (s *SessionStore) Load(ctx context.Context, key Key) (Record, error) {
+	c := s.begin(ctx, opLoad)
+	rec, err := s.backend.Load(c.ctx, key)
+	if err := c.end(err); err != nil {
+		return Record{}, err
+	}
+	return rec, nil
+}
+
+// Update merges ch into the live record under key. ErrNotFound, ErrEnded,
+// ErrConflict or ErrCorrupt when nothing was changed.
+func (s *SessionStore) Update(ctx context.Context, key Key, ch Change) error {
+	ch, err := ch.checked()
+	if err != nil {
+		return &Error{opUpdate.String(), err}
+	}
+	c := s.begin(ctx, opUpdate)
+	return c.end(s.backend.Update(c.ctx, key, ch))
+}
+
+// UpdateTTL makes the live record under key live for ttl from now on. It is
+// Update with nothing but a TTL; ErrInvalid when ttl is not above zero.
+func (s *SessionStore) UpdateTTL(ctx context.Context, key Key, ttl time.Duration) error {
+	if ttl <= 0 {
+		_, err := Record{TTL: ttl}.checked()
+		return &Error{opUpdate.String(), err}
+	}
+	return s.Update(ctx, key, Change{TTL: ttl})
+}
+
+// ChangeKey merges ch into the live record under from and files it under to.
+// ErrNotFound, ErrEnded, ErrConflict, ErrDuplicateKey or ErrCorrupt when
+// nothing was changed.
+func (s *SessionStore) ChangeKey(ctx context.Context, from, to Key, ch Change) error {
+	ch, err := ch.checked()
+	if err != nil {
+		return &Error{opChangeKey.String(), err}
+	}
+	c := s.begin(ctx, opChangeKey)
+	return c.end(s.backend.ChangeKey(c.ctx, from, to, ch))
+}
+
+// Delete removes the live record under key. ErrNotFound or ErrEnded when there
+// is none.
+func (s *SessionStore) Delete(ctx context.Context, key Key) error {
+	c := s.begin(ctx, opDelete)
+	return c.end(s.backend.Delete(c.ctx, key))
+}
+
+// DeleteExpired removes at most limit expired records (0: all of them) and
+// returns how many it removed. Engines that expire by themselves return 0.
+// ErrInvalid when limit is below zero.
+func (s *SessionStore) DeleteExpired(ctx context.Context, limit int) (int, error) {
+	if limit < 0 {
+		return 0, &Error{opDeleteExpired.String(), fmt.Errorf("%w: a limit of %d, it must not be below zero", ErrInvalid, limit)}
+	}
+	c := s.begin(ctx, opDeleteExpired)
+	n, err := s.backend.DeleteExpired(c.ctx, limit)
+	return n, c.end(err)
+}
+
+// Ping returns nil when the backend can be used, or is not a [Pinger].
+func (s *SessionStore) Ping(ctx context.Context) error {
+	p, ok := s.backend.(Pinger)
+	if !ok {
+		return nil
+	}
+	c := s.begin(ctx, opPing)
+	return c.end(p.Ping(c.ctx))
+}
+
+// Migrate brings the backend's schema up to date; it does nothing where there
+// is none. Only ctx bounds it: a migration may take long.
+func (s *SessionStore) Migrate(ctx context.Context) error {
+	m, ok := s.backend.(Migrator)
+	if !ok {
+		return nil
+	}
+	if err := m.Migrate(ctx); err != nil {
+		return wrap("migrate", err, ctx.Err())
+	}
+	return nil
+}
+
+// Close closes a backend that is an [io.Closer]. Nothing else may be called
+// afterwards.
+func (s *SessionStore) Close() error {
+	c, ok := s.backend.(io.Closer)
+	if !ok {
+		return nil
+	}
+	if err := c.Close(); err != nil {
+		return wrap("close", err, nil)
+	}
+	return nil
+}
+
+// call is one operation under way.
+type call struct {
+	store  *SessionStore
+	op     operation
+	caller context.Context
+	ctx    context.Context // what the backend gets
+	cancel context.CancelFunc
+	span   trace.Span
+	start  time.Time
+}
+
+func (s *SessionStore) begin(ctx context.Context, op operation) call {
+	c := call{store: s, op: op, caller: ctx, ctx: ctx}
+	if s.telemetry != nil {
+		c.start = time.Now()
+		c.ctx, c.span = s.telemetry.start(c.ctx, op)
+	}
+	if s.timeout > 0 {
+		c.ctx, c.cancel = context.WithTimeout(c.ctx, s.timeout)
+	}
+	return c
+}
+
+func (c *call) end(err error) error {
+	if c.cancel != nil {
+		c.cancel()
+	}
+	if err != nil {
+		err = wrap(c.op.String(), err, c.caller.Err())
+	}
+	if t := c.store.telemetry; t != nil {
+		t.end(c.ctx, c.span, c.op, time.Since(c.start), err)
+	}
+	return err
+}
+
+// outcomeOf names err for metrics and spans.
+func outcomeOf(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return o.name
+		}
+	}
+	return "error"
+}
