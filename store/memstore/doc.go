@@ -1,0 +1,11 @@
+// Package memstore keeps sessions in the memory of the process: the backend
+// for one instance, for development and for tests.
+//
+// It is split into shards with a lock each, starts no goroutine and never
+// stops the world: sweeping holds one shard's lock at a time. A record is one
+// block of bytes, so that a million sessions cost the garbage collector about
+// a million objects, and a Load hands out copies that share nothing with it.
+//
+// What is kept is gone when the process ends. The package knows nothing of
+// session IDs, cookies or HTTP.
+package memstore

@@ -1,0 +1,76 @@
+package memstore
+
+import (
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"github.com/fxsession/sessions/internal/statecodec"
+	"github.com/fxsession/sessions/store"
+)
+
+// entry is one record: when it expires, and everything else in one block that
+// is never changed, only replaced, so that it can be read without a lock.
+//
+//	uvarint   version
+//	varint    when it was created, in milliseconds since 1970
+//	uvarint   length of the subject
+//	bytes     the subject
+//	bytes     the state, as package statecodec writes it
+type entry struct {
+	block   string
+	expires int64 // in milliseconds since 1970
+}
+
+func newEntry(rec store.Record, now int64) entry {
+	block := make([]byte, 0, 3*binary.MaxVarintLen64+len(rec.Subject)+statecodec.Size(rec.State))
+	block = binary.AppendUvarint(block, rec.Version)
+	block = binary.AppendVarint(block, rec.CreatedAt.UnixMilli())
+	block = binary.AppendUvarint(block, uint64(len(rec.Subject)))
+	block = append(block, rec.Subject...)
+	block = statecodec.Append(block, rec.State)
+	return entry{block: string(block), expires: now + rec.TTL.Milliseconds()}
+}
+
+// record gives a copy of what e holds.
+func (e entry) record(now int64) (store.Record, error) {
+	rest := e.block
+	version, n := binary.Uvarint([]byte(rest))
+	if n <= 0 {
+		return store.Record{}, store.ErrCorrupt
+	}
+	rest = rest[n:]
+	created, n := binary.Varint([]byte(rest))
+	if n <= 0 {
+		return store.Record{}, store.ErrCorrupt
+	}
+	rest = rest[n:]
+	subjectLen, n := binary.Uvarint([]byte(rest))
+	if n <= 0 || subjectLen > uint64(len(rest)-n) {
+		return store.Record{}, store.ErrCorrupt
+	}
+	rest = rest[n:]
+	state, err := statecodec.Decode([]byte(rest[subjectLen:]))
+	if err != nil {
+		return store.Record{}, store.ErrCorrupt
+	}
+	return store.Record{
+		State:     state,
+		Subject:   strings.Clone(rest[:subjectLen]),
+		CreatedAt: time.UnixMilli(created),
+		Version:   version,
+		TTL:       time.Duration(e.expires-now) * time.Millisecond,
+	}, nil
+}
+
+// merge gives the entry that ch makes of e.
+func (e entry) merge(ch store.Change, now int64) (entry, error) {
+	rec, err := e.record(now)
+	if err != nil {
+		return entry{}, err
+	}
+	if ch.IfVersion != 0 && ch.IfVersion != rec.Version {
+		return entry{}, store.ErrConflict
+	}
+	return newEntry(store.Merge(rec, ch), now), nil
+}

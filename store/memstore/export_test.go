@@ -1,0 +1,35 @@
+package memstore
+
+import "github.com/fxsession/sessions/store"
+
+// Corrupt cuts the block of the record under key in half.
+func (s *Store) Corrupt(key store.Key) {
+	s.SetBlock(key, func(block string) string { return block[:len(block)/2] })
+}
+
+// SetBlock replaces the block of the record under key.
+func (s *Store) SetBlock(key store.Key, edit func(block string) string) {
+	sh := s.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.records[key]
+	e.block = edit(e.block)
+	sh.records[key] = e
+}
+
+// Held returns how many records and marks are in the maps, and how many
+// endings of marks are remembered.
+func (s *Store) Held() (records, marks, endings int) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		records += len(sh.records)
+		marks += len(sh.marks)
+		endings += len(sh.ended)
+		sh.mu.RUnlock()
+	}
+	return records, marks, endings
+}
+
+// Shards is how many shards a Store has.
+const Shards = shardCount

@@ -1,0 +1,192 @@
+package memstore
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// Store is a [store.Backend] in memory. It is safe for concurrent use; make
+// one with [New].
+type Store struct {
+	now    func() time.Time
+	max    int64        // how many records may be held; 0: any number
+	held   atomic.Int64 // how many records are held, expired ones included
+	cursor atomic.Uint32
+	shards [shardCount]shard
+}
+
+var (
+	_ store.Backend   = (*Store)(nil)
+	_ store.InProcess = (*Store)(nil)
+)
+
+// Option changes what [New] makes.
+type Option func(*Store)
+
+// WithClock makes records and marks expire by now instead of by [time.Now].
+// It is called by many goroutines at once.
+func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+
+// WithMaxSessions bounds the number of live sessions. At the bound, Create
+// returns [store.ErrFull]: no live session makes room for a new one. Zero and
+// negative values set no bound, which is the default.
+func WithMaxSessions(n int) Option { return func(s *Store) { s.max = int64(max(n, 0)) } }
+
+// New makes an empty Store.
+func New(opts ...Option) *Store {
+	s := &Store{now: time.Now}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
+
+// InProcess marks the Store as a backend that waits for nothing.
+func (*Store) InProcess() {}
+
+// Create inserts rec under key. Its errors are [store.ErrDuplicateKey],
+// [store.ErrFull] and that of a context which is done.
+func (s *Store) Create(ctx context.Context, key store.Key, rec store.Record) error {
+	rec.Version = 1
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		now := s.clock()
+		full, err := s.create(key, rec, now)
+		if !full {
+			return err
+		}
+		if !s.makeRoom(now) {
+			return store.ErrFull
+		}
+	}
+}
+
+// create is one attempt; full says that it failed at the bound.
+func (s *Store) create(key store.Key, rec store.Record, now int64) (full bool, err error) {
+	sh := s.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.forgetMarks(now)
+	old, replaces := sh.records[key]
+	if replaces && old.expires > now {
+		return false, store.ErrDuplicateKey
+	}
+	if !replaces && !s.reserve() {
+		return true, nil
+	}
+	sh.put(key, newEntry(rec, now))
+	return false, nil
+}
+
+// Load returns the live record under key. Its errors are [store.ErrNotFound],
+// [store.ErrEnded], [store.ErrCorrupt] and that of a context which is done.
+func (s *Store) Load(ctx context.Context, key store.Key) (store.Record, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	now := s.clock()
+	sh := s.shardOf(key)
+	sh.mu.RLock()
+	found, err := sh.find(key, now)
+	sh.mu.RUnlock()
+	if err != nil {
+		return store.Record{}, err
+	}
+	return found.record(now)
+}
+
+// Update merges ch into the live record under key. Its errors are
+// [store.ErrNotFound], [store.ErrEnded], [store.ErrConflict],
+// [store.ErrCorrupt] and that of a context which is done.
+func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := s.clock()
+	sh := s.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.forgetMarks(now)
+	found, err := sh.find(key, now)
+	if err != nil {
+		return err
+	}
+	merged, err := found.merge(ch, now)
+	if err != nil {
+		return err
+	}
+	sh.put(key, merged)
+	return nil
+}
+
+// ChangeKey merges ch into the live record under from and files it under to.
+// Its errors are those of Update and [store.ErrDuplicateKey], also where from
+// and to are one.
+func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Change) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := s.clock()
+	source, target := s.shardOf(from), s.shardOf(to)
+	defer s.lockBoth(from, to)()
+	source.forgetMarks(now)
+	target.forgetMarks(now)
+	found, err := source.find(from, now)
+	if err != nil {
+		return err
+	}
+	merged, err := found.merge(ch, now)
+	if err != nil {
+		return err
+	}
+	old, replaces := target.records[to]
+	if replaces && old.expires > now {
+		return store.ErrDuplicateKey
+	}
+	if replaces {
+		s.held.Add(-1)
+	}
+	target.put(to, merged)
+	source.end(from, now, true)
+	return nil
+}
+
+// Delete removes the live record under key. Its errors are
+// [store.ErrNotFound], [store.ErrEnded] and that of a context which is done.
+func (s *Store) Delete(ctx context.Context, key store.Key) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := s.clock()
+	sh := s.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.forgetMarks(now)
+	if _, err := sh.find(key, now); err != nil {
+		return err
+	}
+	sh.end(key, now, false)
+	s.held.Add(-1)
+	return nil
+}
+
+// reserve counts one more record, unless the bound is reached.
+func (s *Store) reserve() bool {
+	for {
+		held := s.held.Load()
+		if s.max > 0 && held >= s.max {
+			return false
+		}
+		if s.held.CompareAndSwap(held, held+1) {
+			return true
+		}
+	}
+}
+
+// clock gives the time in milliseconds, the unit of every expiry in here.
+func (s *Store) clock() int64 { return s.now().UnixMilli() }

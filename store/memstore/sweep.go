@@ -1,0 +1,91 @@
+package memstore
+
+import (
+	"context"
+	"math"
+	"runtime"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// DeleteExpired removes expired records, at most limit of them (0: all), and
+// returns how many. It goes on where the last call stopped, takes one shard's
+// lock at a time, and passes over shards in which nothing can have expired. Its
+// error is that of a context which is done; what was removed until then is
+// counted.
+func (s *Store) DeleteExpired(ctx context.Context, limit int) (int, error) {
+	if limit <= 0 {
+		limit = math.MaxInt
+	}
+	now, removed, start := s.clock(), 0, s.cursor.Load()
+	for i := range uint32(shardCount) {
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+		n, done := s.sweep(&s.shards[(start+i)%shardCount], now, limit-removed)
+		removed += n
+		runtime.Gosched() // a reader that waited for this shard would run after the whole sweep
+		if !done {        // at the limit: the next call goes on in this shard
+			s.cursor.Store(start + i)
+			break
+		}
+	}
+	return removed, nil
+}
+
+// makeRoom removes expired records until there is room for one, and says
+// whether it found any.
+func (s *Store) makeRoom(now int64) bool {
+	for i := range s.shards {
+		if n, _ := s.sweep(&s.shards[i], now, math.MaxInt); n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// sweep removes at most limit expired records from sh. done says that there are
+// no more.
+func (s *Store) sweep(sh *shard, now int64, limit int) (removed int, done bool) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.forgetMarks(now)
+	if len(sh.records) > 0 && sh.soonest <= now {
+		removed, done = sh.sweep(now, limit)
+	} else {
+		done = true
+	}
+	sh.shrink()
+	s.held.Add(-int64(removed))
+	return removed, done
+}
+
+func (sh *shard) sweep(now int64, limit int) (removed int, done bool) {
+	soonest := int64(math.MaxInt64)
+	for key, e := range sh.records {
+		if e.expires > now {
+			soonest = min(soonest, e.expires)
+			continue
+		}
+		if removed == limit {
+			return removed, false
+		}
+		delete(sh.records, key)
+		removed++
+	}
+	sh.soonest = soonest
+	return removed, true
+}
+
+// shrink gives memory back when most of the records are gone.
+func (sh *shard) shrink() {
+	const worthwhile = 64
+	if sh.peak < worthwhile || len(sh.records) > sh.peak/4 {
+		return
+	}
+	smaller := make(map[store.Key]entry, len(sh.records))
+	for key, e := range sh.records {
+		smaller[key] = e
+	}
+	sh.records, sh.peak = smaller, len(smaller)
+}
