@@ -1,0 +1,147 @@
+package redisstore_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+	"github.com/fxsession/sessions/store/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, newHarness)
+	storetest.Histories(t, newHarness, storetest.HistoryOptions{Disturb: cutConnections})
+}
+
+// C10: what was answered is kept when Redis is killed, as it has to be on disk
+// before it is.
+func TestC10_HistoriesWhileRedisIsKilled(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
+	storetest.Histories(t, func(tb testing.TB) storetest.Harness {
+		return &harness{url: server.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr())}
+	}, storetest.HistoryOptions{Disturb: func(tb testing.TB, h storetest.Harness) {
+		for range 3 {
+			h.(*harness).awaitWork(tb)
+			server.Kill()
+			server.Start()
+		}
+	}})
+}
+
+func BenchmarkStore(b *testing.B) {
+	storetest.Benchmark(b, func(tb testing.TB) storetest.Harness {
+		server := shared.Get(tb)
+		return &harness{url: server.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr())}
+	})
+}
+
+// harness is a namespace on a server.
+type harness struct {
+	url       string
+	namespace string
+	admin     rueidis.Client
+	proxy     *testserver.Proxy // in front of the server; nil if there is none
+}
+
+// newHarness gives a namespace on the shared server, behind a proxy of its
+// own.
+func newHarness(tb testing.TB) storetest.Harness {
+	server := shared.Get(tb)
+	proxy := testserver.NewProxy(tb, server.Addr())
+	return &harness{url: proxy.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr()), proxy: proxy}
+}
+
+func (h *harness) Open(tb testing.TB) store.Backend {
+	return open(tb, redisstore.Connection{URL: h.url}, redisstore.WithNamespace(h.namespace))
+}
+
+// awaitWork returns when the server has run some scripts from now on.
+func (h *harness) awaitWork(tb testing.TB) {
+	tb.Helper()
+	calls := func() (n int) {
+		text, _ := h.admin.Do(tb.Context(), h.admin.B().Info().Section("commandstats").Build()).ToString()
+		if _, after, ok := strings.Cut(text, "cmdstat_evalsha:calls="); ok {
+			_, _ = fmt.Sscanf(after, "%d", &n)
+		}
+		return n
+	}
+	for before := calls(); calls() < before+200; {
+		if tb.Context().Err() != nil {
+			tb.Fatal("nothing is under way")
+		}
+	}
+}
+
+// cutConnections makes answers late, and then cuts every connection, some times.
+func cutConnections(tb testing.TB, h storetest.Harness) {
+	proxy := h.(*harness).proxy
+	for range 5 {
+		h.(*harness).awaitWork(tb)
+		proxy.Stall()
+		for before := proxy.Commands(); proxy.Commands() < before+8; {
+			if tb.Context().Err() != nil {
+				tb.Fatal("nothing is under way")
+			}
+			runtime.Gosched()
+		}
+		proxy.Cut()
+		proxy.Resume()
+	}
+}
+
+// Advance takes d from what every key of the namespace has to live.
+func (h *harness) Advance(tb testing.TB, d time.Duration) {
+	tb.Helper()
+	for cursor := uint64(0); ; {
+		page, err := h.admin.Do(tb.Context(),
+			h.admin.B().Scan().Cursor(cursor).Match(h.namespace+"*").Count(1000).Build()).AsScanEntry()
+		if err != nil {
+			tb.Fatalf("scan: %v", err)
+		}
+		for _, name := range page.Elements {
+			left, err := command(tb, h.admin, "PTTL", name).AsInt64()
+			if err != nil {
+				tb.Fatalf("pttl: %v", err)
+			}
+			// PEXPIRE removes what has nothing left; -1 is a key that never
+			// expires and -2 one that is gone.
+			if left >= 0 {
+				command(tb, h.admin, "PEXPIRE", name, strconv.FormatInt(left-d.Milliseconds(), 10))
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return
+		}
+	}
+}
+
+// Corrupt puts a string where the hash was.
+func (h *harness) Corrupt(tb testing.TB, key store.Key) {
+	tb.Helper()
+	command(tb, h.admin, "SET", h.namespace+key.String(), "not a hash", "KEEPTTL")
+}
+
+// Stall holds back what the server answers.
+func (h *harness) Stall(testing.TB) (resume func()) {
+	h.proxy.Stall()
+	return h.proxy.Resume
+}
+
+func state(pairs ...string) map[string]json.RawMessage {
+	m := make(map[string]json.RawMessage, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = json.RawMessage(pairs[i+1])
+	}
+	return m
+}

@@ -1,0 +1,14 @@
+// Package redisstore keeps sessions in Redis, through rueidis.
+//
+// [New] makes a Backend over a client of the application, which stays the
+// application's own; [Open] makes one with a client of its own, from a URL, and
+// that one is to be closed. Both work on a single Redis; a Redis Cluster is
+// refused with an error.
+//
+// A record is a hash, a field for each state key, that expires by the time to
+// live of its key. Every operation is one Lua script, and so one command, one
+// round trip and one atomic step; the scripts are in the folder scripts. Redis
+// removes what has expired by itself, so DeleteExpired has nothing to do.
+//
+// The package knows nothing of sessions, cookies or configuration files.
+package redisstore

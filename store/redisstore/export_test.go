@@ -1,0 +1,4 @@
+package redisstore
+
+// Dial is what connections are made with.
+var Dial = dial

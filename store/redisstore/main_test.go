@@ -1,0 +1,82 @@
+package redisstore_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"go.uber.org/goleak"
+
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+)
+
+// shared is the server of the tests that leave it alone.
+var shared testserver.SharedRedis
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	shared.Stop()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+var namespaces atomic.Int64
+
+// newNamespace keeps a test apart from the others on the shared server.
+func newNamespace() string { return fmt.Sprintf("test-%d:", namespaces.Add(1)) }
+
+// open gives a Store on its own connection, closed when the test ends.
+func open(tb testing.TB, c redisstore.Connection, opts ...redisstore.Option) *redisstore.Store {
+	tb.Helper()
+	s, err := redisstore.Open(context.Background(), c, opts...)
+	if err != nil {
+		tb.Fatalf("open: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+	return s
+}
+
+// newClient gives a client as an application makes its own.
+func newClient(tb testing.TB, address string) rueidis.Client {
+	tb.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}})
+	if err != nil {
+		tb.Fatalf("connect: %v", err)
+	}
+	tb.Cleanup(client.Close)
+	return client
+}
+
+// command runs a command that the test is sure of.
+func command(tb testing.TB, client rueidis.Client, words ...string) *rueidis.RedisMessage {
+	tb.Helper()
+	answer, err := client.Do(context.Background(), client.B().Arbitrary(words...).Build()).ToMessage()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		tb.Fatalf("%s: %v", words[0], err)
+	}
+	return &answer
+}
+
+// key gives the nth key of a test.
+func key(n int) store.Key { return store.Key{0: byte(n), 1: byte(n >> 8), 15: 0xff} }
+
+// record gives a record that lives for an hour; pairs are state keys and their
+// JSON texts in turn.
+func record(pairs ...string) store.Record {
+	return store.Record{CreatedAt: time.UnixMilli(1_700_000_000_123), TTL: time.Hour, State: state(pairs...)}
+}

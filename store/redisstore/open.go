@@ -1,0 +1,212 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// What [Open] takes for durations that are zero.
+const (
+	DefaultDialTimeout = 3 * time.Second
+	DefaultIOTimeout   = 5 * time.Second
+)
+
+// Connection says how [Open] reaches Redis.
+type Connection struct {
+	// URL is redis://[user[:password]@]host[:port][/database], the same with
+	// rediss:// for TLS, or unix://[user[:password]@]/path[?db=database]. The
+	// port is 6379 and the database 0 where it says nothing.
+	URL string
+	// Username and Password take the place of those in URL; "" leaves them.
+	Username string
+	Password string
+	// TLS is for rediss://. With redis:// it turns TLS on, unless it is nil.
+	TLS *TLS
+	// DialTimeout bounds the making of a connection, and then the greeting of
+	// the server over it. 0 is DefaultDialTimeout.
+	DialTimeout time.Duration
+	// IOTimeout is how long a connection may stay without an answer before it
+	// is given up and made anew; the contexts of calls bound those. 0 is
+	// DefaultIOTimeout.
+	IOTimeout time.Duration
+}
+
+// TLS is how a connection is encrypted: TLS 1.2 or later.
+type TLS struct {
+	// CAFile names a PEM file with the authorities to trust; "" trusts those
+	// of the system.
+	CAFile string
+	// CertFile and KeyFile name PEM files with the client's certificate and
+	// its key; "" sends none.
+	CertFile string
+	KeyFile  string
+	// ServerName is the name that the server's certificate must bear; "" is
+	// the host in the URL.
+	ServerName string
+}
+
+// Open makes a Store with a client of its own, which [Store.Close] closes. It
+// connects, and fails within ctx and the timeouts of c, with an error that
+// names the address, never the password, when Redis cannot be reached. A
+// connection that is lost later is made again by the calls that need it.
+func Open(ctx context.Context, c Connection, opts ...Option) (*Store, error) {
+	o, err := c.clientOption()
+	if err != nil {
+		return nil, err
+	}
+	client, err := connect(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("redis at %s could not be reached: %w", o.InitAddress[0], err)
+	}
+	s := New(client, opts...)
+	if s.refused != nil {
+		client.Close()
+		return nil, s.refused
+	}
+	s.owned = true
+	return s, nil
+}
+
+// connect is rueidis.NewClient, which takes no context, within ctx.
+func connect(ctx context.Context, o rueidis.ClientOption) (rueidis.Client, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	type made struct {
+		client rueidis.Client
+		err    error
+	}
+	done := make(chan made, 1)
+	go func() {
+		client, err := rueidis.NewClient(o)
+		done <- made{client, err}
+	}()
+	select {
+	case m := <-done:
+		return m.client, m.err
+	case <-ctx.Done():
+		go func() {
+			if m := <-done; m.err == nil {
+				m.client.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
+}
+
+func (c Connection) clientOption() (rueidis.ClientOption, error) {
+	o, err := parseURL(c.URL)
+	if err != nil {
+		return o, err
+	}
+	network := "tcp"
+	if o.DialCtxFn != nil {
+		network = "unix"
+	}
+	if c.TLS != nil {
+		if network == "unix" {
+			return o, errors.New("redis: TLS does not go with a unix:// url")
+		}
+		if o.TLSConfig, err = c.TLS.config(o); err != nil {
+			return o, err
+		}
+	}
+	if c.Username != "" {
+		o.Username = c.Username
+	}
+	if c.Password != "" {
+		o.Password = c.Password
+	}
+	o.Dialer.Timeout = orDefault(c.DialTimeout, DefaultDialTimeout)
+	o.ConnWriteTimeout = orDefault(c.IOTimeout, DefaultIOTimeout)
+	o.DialCtxFn = dial(network)
+	o.RetryDelay = retryDelay
+	o.DisableCache = true // nothing is read through the client's cache
+	return o, nil
+}
+
+// errURL tells nothing of the URL: whatever part does not parse may be one of
+// the password.
+var errURL = errors.New("redis: the url is not of the form redis://[user[:password]@]host[:port][/database], " +
+	"rediss://… or unix://…/path[?db=database]; characters other than letters and digits in a password must be percent-encoded")
+
+func parseURL(text string) (rueidis.ClientOption, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Fragment != "" || u.Scheme == "unix" && u.Path == "" || u.Scheme != "unix" && u.Host == "" {
+		return rueidis.ClientOption{}, errURL
+	}
+	for parameter := range u.Query() {
+		if parameter != "db" {
+			return rueidis.ClientOption{}, fmt.Errorf("%w: db is the only parameter", errURL)
+		}
+	}
+	o, err := rueidis.ParseURL(text)
+	if err != nil {
+		return rueidis.ClientOption{}, errURL
+	}
+	return o, nil
+}
+
+// dial makes connections that serve every caller, and so do not end with the
+// context of the one that happened to need it first. The dialer's timeout
+// bounds it, with TLS and without.
+func dial(network string) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+	return func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+		ctx = context.WithoutCancel(ctx)
+		if config != nil {
+			return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, network, address)
+		}
+		return dialer.DialContext(ctx, network, address)
+	}
+}
+
+// retryDelay lets what only reads try three times more, which is enough for a
+// connection that was lost; where Redis is gone, callers learn it soon.
+func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
+	if attempts > 3 {
+		return -1
+	}
+	return time.Duration(attempts) * 10 * time.Millisecond
+}
+
+// config gives the settings as crypto/tls has them; o is what the URL says.
+func (t TLS) config(o rueidis.ClientOption) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if c.ServerName == "" {
+		c.ServerName, _, _ = net.SplitHostPort(o.InitAddress[0])
+	}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("redis: the file of TLS authorities: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("redis: the file of TLS authorities: no certificate in %s", t.CAFile)
+		}
+	}
+	if t.CertFile != "" || t.KeyFile != "" {
+		certificate, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("redis: the client's TLS certificate: %w", err)
+		}
+		c.Certificates = []tls.Certificate{certificate}
+	}
+	return c, nil
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}

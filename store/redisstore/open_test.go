@@ -1,0 +1,397 @@
+package redisstore_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+)
+
+func TestOpenReachesRedisByEveryKindOfURL(t *testing.T) {
+	t.Parallel()
+	server := shared.Get(t)
+	for _, url := range []string{
+		server.URL(),
+		server.URL() + "/0",
+		"unix://" + server.Socket(),
+		"unix://" + server.Socket() + "?db=0",
+	} {
+		s := open(t, redisstore.Connection{URL: url}, redisstore.WithNamespace(newNamespace()))
+		if err := s.Ping(t.Context()); err != nil {
+			t.Errorf("ping: %v", err)
+		}
+		if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+			t.Errorf("create: %v", err)
+		}
+	}
+}
+
+func TestOpenUsesTheDatabaseOfTheURL(t *testing.T) {
+	t.Parallel()
+	server := shared.Get(t)
+	namespace := redisstore.WithNamespace(newNamespace())
+	for url, want := range map[string]error{
+		server.URL() + "/3":                   nil,
+		"unix://" + server.Socket() + "?db=3": store.ErrDuplicateKey,
+		server.URL() + "/4":                   nil,
+	} {
+		// The map's order is random: whichever comes first creates.
+		s := open(t, redisstore.Connection{URL: url}, namespace)
+		err := s.Create(t.Context(), key(1), record())
+		if err != nil && (!errors.Is(err, store.ErrDuplicateKey) || strings.HasSuffix(url, "/4")) {
+			t.Errorf("create: %v, want nil or, in database 3, %v", err, want)
+		}
+	}
+	s := open(t, redisstore.Connection{URL: server.URL()}, namespace)
+	if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("load from database 0: %v, want ErrNotFound", err)
+	}
+}
+
+func TestOpenSignsInAndNeverTellsThePassword(t *testing.T) {
+	t.Parallel()
+	const password, wrong = "s3cret/of#the@server", "wr0ng-secret"
+	server := testserver.Redis(t, "--requirepass", password,
+		"--user", "app", "on", ">"+password, "~*", "+@all", "--user", "default", "on", ">"+password, "~*", "&*", "+@all")
+	const escaped = "s3cret%2Fof%23the%40server"
+	good := map[string]redisstore.Connection{
+		"in the URL":              {URL: "redis://:" + escaped + "@" + server.Addr()},
+		"user in the URL":         {URL: "redis://app:" + escaped + "@" + server.Addr()},
+		"in the settings":         {URL: server.URL(), Password: password},
+		"user in the settings":    {URL: server.URL(), Username: "app", Password: password},
+		"settings before the URL": {URL: "redis://other:" + wrong + "@" + server.Addr(), Username: "app", Password: password},
+		"socket":                  {URL: "unix://app:" + escaped + "@" + server.Socket()},
+	}
+	for name, c := range good {
+		s := open(t, c)
+		if err := s.Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	bad := map[string]redisstore.Connection{
+		"no password":  {URL: server.URL()},
+		"wrong in URL": {URL: "redis://app:" + wrong + "@" + server.Addr()},
+		"wrong":        {URL: server.URL(), Password: wrong},
+	}
+	for name, c := range bad {
+		_, err := redisstore.Open(t.Context(), c)
+		if err == nil {
+			t.Fatalf("%s: no error", name)
+		}
+		if strings.Contains(err.Error(), wrong) || !strings.Contains(err.Error(), server.Addr()) {
+			t.Errorf("%s: the error must name the address and not the password: %v", name, err)
+		}
+	}
+}
+
+func TestOpenRefusesABadURLWithoutTellingIt(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"",
+		"hunter2",
+		"redis://",
+		"unix://",
+		"http://:hunter2@localhost",
+		"hunter2://localhost",
+		"redis://:hunter2#x@localhost",
+		"redis://:12hunter2@localhost:hunter2",
+		"redis://:6379#hunter2@localhost",
+		"redis://:6379?hunter2@localhost",
+		"redis://:6379/hunter2@localhost",
+		"redis://:hunter2/x@localhost",
+		"redis://:hunter2%zz@localhost",
+		"redis://localhost/hunter2",
+		"redis://localhost/1/hunter2",
+		"redis://localhost?db=hunter2",
+		"redis://localhost?addr=hunter2",
+		"redis://localhost?master_set=hunter2",
+		"unix:///tmp/redis.sock?db=hunter2",
+	} {
+		_, err := redisstore.Open(t.Context(), redisstore.Connection{URL: url})
+		if err == nil {
+			t.Fatalf("%q: no error", url)
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: the error tells a part of it: %v", url, err)
+		}
+		if !strings.Contains(err.Error(), "redis://[user[:password]@]host") {
+			t.Errorf("%q: the error does not say what is allowed: %v", url, err)
+		}
+	}
+}
+
+func TestOpenSaysWhichAddressIsAbsent(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	server.Stop()
+	start := time.Now()
+	for address, c := range map[string]redisstore.Connection{
+		server.Addr():   {URL: "redis://app:hunter2@" + server.Addr()},
+		server.Socket(): {URL: "unix://app:hunter2@" + server.Socket()},
+	} {
+		_, err := redisstore.Open(t.Context(), c)
+		if err == nil || !strings.Contains(err.Error(), address) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error must name the address %s and not the password: %v", address, err)
+		}
+	}
+	if took := time.Since(start); took > 2*redisstore.DefaultDialTimeout {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// A server that hangs accepts connections, as its system does so for it.
+func TestOpenGivesUpOnAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	server.Pause()
+	attempts := map[string]func(redisstore.Connection) error{
+		"by its timeout": func(c redisstore.Connection) error {
+			c.DialTimeout = 100 * time.Millisecond
+			_, err := redisstore.Open(context.Background(), c)
+			return err
+		},
+		"by its context": func(c redisstore.Connection) error {
+			// The client that is still being made ends with its own timeout.
+			c.DialTimeout = 500 * time.Millisecond
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			_, err := redisstore.Open(ctx, c)
+			if took := time.Since(start); took > 400*time.Millisecond {
+				t.Errorf("by its context: it took %s", took)
+			}
+			return err
+		},
+	}
+	for name, attempt := range attempts {
+		start := time.Now()
+		err := attempt(redisstore.Connection{URL: server.URL()})
+		if err == nil || !strings.Contains(err.Error(), server.Addr()) {
+			t.Errorf("%s: the error must name the address: %v", name, err)
+		}
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("%s: it took %s", name, took)
+		}
+	}
+}
+
+func TestOpenWithAContextThatIsDone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := redisstore.Open(ctx, redisstore.Connection{URL: shared.Get(t).URL()}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+func TestCloseEndsAClientOfOneItsOwnAndNoOther(t *testing.T) {
+	t.Parallel()
+	server := shared.Get(t)
+	client := newClient(t, server.Addr())
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	if err := store.New(s).Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("the application's client was closed: %v", err)
+	}
+
+	own := store.New(open(t, redisstore.Connection{URL: server.URL()}))
+	for range 2 {
+		if err := own.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	if err := own.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("ping after close: %v, want ErrUnavailable", err)
+	}
+}
+
+func TestAClusterIsRefused(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t, "--cluster-enabled", "yes")
+	node, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}, ForceSingleClient: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	command(t, node, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+
+	s, err := redisstore.Open(t.Context(), redisstore.Connection{URL: server.URL()})
+	if err == nil {
+		_ = s.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "cluster") {
+		t.Errorf("open: %v, want an error that says cluster", err)
+	}
+	s = redisstore.New(newClient(t, server.Addr()))
+	for name, err := range everyOperation(t.Context(), s) {
+		if err == nil || !strings.Contains(err.Error(), "cluster") {
+			t.Errorf("%s: %v, want an error that says cluster", name, err)
+		}
+	}
+}
+
+func TestAStoreWithoutAClientSaysSo(t *testing.T) {
+	t.Parallel()
+	for name, err := range everyOperation(t.Context(), redisstore.New(nil)) {
+		if err == nil || !strings.Contains(err.Error(), "without a client") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// everyOperation calls what reaches out to Redis, on a key that has no record.
+func everyOperation(ctx context.Context, s store.Backend) map[string]error {
+	_, load := s.Load(ctx, key(1))
+	return map[string]error{
+		"load":       load,
+		"update":     s.Update(ctx, key(1), store.Change{}),
+		"change key": s.ChangeKey(ctx, key(1), key(2), store.Change{}),
+		"delete":     s.Delete(ctx, key(1)),
+		"create":     s.Create(ctx, key(1), record()),
+		"ping":       s.(store.Pinger).Ping(ctx),
+	}
+}
+
+func TestOpenOverTLS(t *testing.T) {
+	t.Parallel()
+	files := newCertificates(t)
+	address := tlsInFrontOf(t, shared.Get(t).Addr(), files)
+	_, port, _ := net.SplitHostPort(address)
+	good := redisstore.TLS{CAFile: files.ca, CertFile: files.cert, KeyFile: files.key}
+	for name, c := range map[string]redisstore.Connection{
+		"rediss":                   {URL: "rediss://localhost:" + port, TLS: &good},
+		"redis with TLS turned on": {URL: "redis://localhost:" + port, TLS: &good},
+		"an address with a name": {URL: "rediss://127.0.0.1:" + port, TLS: &redisstore.TLS{
+			CAFile: files.ca, CertFile: files.cert, KeyFile: files.key, ServerName: "localhost",
+		}},
+	} {
+		if err := open(t, c).Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, c := range map[string]redisstore.Connection{
+		"an authority that is not known": {URL: "rediss://localhost:" + port},
+		"no certificate":                 {URL: "rediss://localhost:" + port, TLS: &redisstore.TLS{CAFile: files.ca}},
+		"another name":                   {URL: "rediss://127.0.0.1:" + port, TLS: &good},
+		"no TLS":                         {URL: "redis://localhost:" + port, DialTimeout: 200 * time.Millisecond},
+		"no such file":                   {URL: "rediss://localhost:" + port, TLS: &redisstore.TLS{CAFile: files.ca + "x"}},
+		"no certificate in the file":     {URL: "rediss://localhost:" + port, TLS: &redisstore.TLS{CAFile: files.key}},
+		"a certificate without its key":  {URL: "rediss://localhost:" + port, TLS: &redisstore.TLS{CertFile: files.cert}},
+		"a socket":                       {URL: "unix:///tmp/redis.sock", TLS: &good},
+	} {
+		if s, err := redisstore.Open(t.Context(), c); err == nil {
+			_ = s.Close()
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// certificates are the files of an authority and of one certificate that it
+// gave to localhost, which serves both sides here.
+type certificates struct{ ca, cert, key string }
+
+func newCertificates(t *testing.T) certificates {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Helper()
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(dir, name)
+		must(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+		return path
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(err)
+	authority := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	ca, err := x509.CreateCertificate(rand.Reader, authority, authority, &private.PublicKey, private)
+	must(err)
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, leaf, authority, &private.PublicKey, private)
+	must(err)
+	key, err := x509.MarshalECPrivateKey(private)
+	must(err)
+	return certificates{
+		ca:   write("ca.pem", "CERTIFICATE", ca),
+		cert: write("cert.pem", "CERTIFICATE", cert),
+		key:  write("key.pem", "EC PRIVATE KEY", key),
+	}
+}
+
+// tlsInFrontOf speaks TLS, and wants a certificate of the client, for a server
+// that does not. It returns its address.
+func tlsInFrontOf(t *testing.T, target string, files certificates) string {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(files.cert, files.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := os.ReadFile(files.ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authority)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tasks sync.WaitGroup
+	t.Cleanup(func() { _ = listener.Close(); tasks.Wait() })
+	tasks.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			join := func(to, from net.Conn) {
+				_, _ = io.Copy(to, from)
+				_ = to.Close()
+				_ = from.Close()
+			}
+			tasks.Go(func() { join(client, server) })
+			tasks.Go(func() { join(server, client) })
+		}
+	})
+	return listener.Addr().String()
+}

@@ -1,0 +1,111 @@
+package redisstore
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// statePrefix begins the hash fields of state keys, and no other field.
+const statePrefix = ":"
+
+// createArgs gives rec as create.lua reads it. The bytes are copied: the
+// client may still be sending them after the caller has got an answer and
+// changed them.
+func createArgs(rec store.Record) []string {
+	args := make([]string, 0, 3+2*len(rec.State))
+	args = append(args,
+		milliseconds(rec.TTL),
+		strconv.FormatInt(rec.CreatedAt.UnixMilli(), 10),
+		rec.Subject,
+	)
+	return appendState(args, rec.State)
+}
+
+// changeArgs gives ch as merge.lua reads it, with what the script has of its
+// own between the fixed arguments and the lists.
+func changeArgs(ch store.Change, own ...string) []string {
+	args := make([]string, 0, 6+len(own)+len(ch.Remove)+2*len(ch.Set))
+	signs, subject := flag(ch.Subject != nil), ""
+	if ch.Subject != nil {
+		subject = *ch.Subject
+	}
+	args = append(args,
+		strconv.FormatUint(ch.IfVersion, 10),
+		milliseconds(ch.TTL),
+		flag(ch.Clear),
+		signs,
+		subject,
+		strconv.Itoa(len(ch.Remove)),
+	)
+	args = append(args, own...)
+	for _, key := range ch.Remove {
+		args = append(args, statePrefix+key)
+	}
+	return appendState(args, ch.Set)
+}
+
+func appendState(args []string, state map[string]json.RawMessage) []string {
+	for key, text := range state {
+		args = append(args, statePrefix+key, string(text))
+	}
+	return args
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}
+
+// parseRecord reads what load.lua returns for a live record. Fields that it
+// does not know are those of a later version of this package, and left out.
+func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
+	parts, err := message.ToArray()
+	if err != nil || len(parts) != 2 {
+		return store.Record{}, store.ErrCorrupt
+	}
+	remaining, err := parts[0].AsInt64()
+	if err != nil {
+		return store.Record{}, store.ErrCorrupt
+	}
+	fields, err := parts[1].ToArray()
+	if err != nil || len(fields)%2 != 0 {
+		return store.Record{}, store.ErrCorrupt
+	}
+
+	// In its last millisecond a record has 0 left, and is still there.
+	rec := store.Record{TTL: time.Duration(max(remaining, 1)) * time.Millisecond}
+	rec.State = make(map[string]json.RawMessage, len(fields)/2)
+	for i := 0; i < len(fields); i += 2 {
+		name, err := fields[i].ToString()
+		if err != nil {
+			return store.Record{}, store.ErrCorrupt
+		}
+		value, err := fields[i+1].ToString()
+		if err != nil {
+			return store.Record{}, store.ErrCorrupt
+		}
+		switch {
+		case len(name) > 0 && name[:1] == statePrefix:
+			rec.State[name[1:]] = json.RawMessage(value)
+		case name == "v":
+			rec.Version, err = strconv.ParseUint(value, 10, 64)
+		case name == "c":
+			var created int64
+			created, err = strconv.ParseInt(value, 10, 64)
+			rec.CreatedAt = time.UnixMilli(created).UTC()
+		case name == "s":
+			rec.Subject = value
+		}
+		if err != nil {
+			return store.Record{}, store.ErrCorrupt
+		}
+	}
+	return rec, nil
+}
