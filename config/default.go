@@ -1,0 +1,38 @@
+package config
+
+import "time"
+
+// Default is the configuration that applies where nothing else is said: an
+// encrypted __Host- cookie, sessions of 24 hours since they were last used and
+// 30 days at most, records in memory. It is valid, and the starting point of
+// configurations built in code.
+func Default() SessionConfig {
+	return SessionConfig{
+		Cookie: CookieConfig{
+			Name:     "session",
+			Prefix:   PrefixAuto,
+			Path:     "/",
+			Secure:   true,
+			HTTPOnly: true,
+			SameSite: SameSiteLax,
+			Kind:     KindPersistent,
+			Send:     SendOnChange,
+			Crypto:   CryptoEncrypt,
+		},
+		State: StateConfig{
+			TTL:                   24 * time.Hour,
+			ExtendTTL:             ExtendTTLOnStateLoadsAndChanges,
+			TTLExtensionThreshold: 0.8,
+			MaxLifetime:           30 * 24 * time.Hour,
+			ServerStateCreation:   ServerStateCreationNeverSkip,
+			MissingServerState:    MissingServerStateReject,
+		},
+		Store: StoreConfig{
+			Driver:  DriverMemory,
+			Timeout: 3 * time.Second,
+			Sweep:   SweepConfig{Interval: time.Minute, Batch: 1000},
+			Redis:   RedisConfig{Namespace: "session:"},
+			SQL:     SQLConfig{Table: "sessions"},
+		},
+	}
+}

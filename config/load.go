@@ -1,0 +1,198 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/json"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/rawbytes"
+	"github.com/knadh/koanf/v2"
+)
+
+// Option says where [Load] reads from.
+type Option func(*options)
+
+type options struct {
+	files    []namedFile
+	environ  func() []string
+	readFile func(name string) ([]byte, error) // secrets
+}
+
+type namedFile struct {
+	name     string
+	provider koanf.Provider
+}
+
+// WithFile reads the file of that name: YAML if it ends in .yaml or .yml, JSON
+// if it ends in .json. Where it is given more than once, later files go over
+// earlier ones. A file that is not there is an error; errors.Is finds
+// fs.ErrNotExist in it.
+func WithFile(name string) Option {
+	return func(o *options) { o.files = append(o.files, namedFile{name, file.Provider(name)}) }
+}
+
+// WithBytes is WithFile for content that is in memory, an embedded file for
+// example. The name says what it is, YAML or JSON, and stands in errors.
+func WithBytes(name string, content []byte) Option {
+	return func(o *options) { o.files = append(o.files, namedFile{name, rawbytes.Provider(content)}) }
+}
+
+// WithEnviron takes the environment from the argument, in the form of
+// os.Environ, which is what Load reads without this option. nil is an
+// environment with nothing in it.
+func WithEnviron(environ []string) Option {
+	return func(o *options) { o.environ = func() []string { return environ } }
+}
+
+// Load reads a configuration: the defaults, then the files that the options
+// name, then the environment, each over what is there already; then the files
+// that hold secrets.
+//
+// In files the configuration stands under the key session, each field under
+// its path, such as session.state.ttl; other keys at the top are the
+// application's own. In the environment the variable of a field is its path in
+// upper case with underscores, such as SESSION_STATE_TTL; a list has commas
+// between its elements. An unknown key in a file, and an unknown variable that
+// begins with SESSION_COOKIE_, SESSION_STATE_ or SESSION_STORE_, is an error.
+//
+// Load returns a configuration that is valid, or an [*Error] with everything
+// that is wrong. In the result KeysFile, PasswordFile and DSNFile are "", and
+// what was in the files stands in Keys, Password and DSN.
+func Load(opts ...Option) (SessionConfig, error) {
+	o := options{environ: os.Environ, readFile: readSecretFile}
+	for _, opt := range opts {
+		opt(&o)
+	}
+
+	cfg := Default()
+	l := newLoader(&cfg)
+	for _, f := range o.files {
+		l.file(f)
+	}
+	l.environment(o.environ)
+	l.secretFiles(o.readFile)
+	if err := l.finish(cfg.Validate()); err != nil {
+		return SessionConfig{}, err
+	}
+	return cfg, nil
+}
+
+// loader puts what it reads into a configuration.
+type loader struct {
+	cfg      *SessionConfig
+	schema   schema
+	sources  map[string]string // where the value at a path comes from
+	findings []Finding
+}
+
+func newLoader(cfg *SessionConfig) *loader {
+	return &loader{cfg: cfg, schema: schemaOf(cfg), sources: map[string]string{}}
+}
+
+func (l *loader) file(f namedFile) {
+	var p *strictParser
+	switch strings.ToLower(filepath.Ext(f.name)) {
+	case ".yaml", ".yml":
+		p = &strictParser{Parser: yaml.Parser(), read: readYAML}
+	case ".json":
+		p = &strictParser{Parser: json.Parser(), read: readJSON}
+	default:
+		l.findings = append(l.findings, Finding{Source: f.name, Problem: "must end in .yaml, .yml or .json"})
+		return
+	}
+
+	k := koanf.New(".")
+	err := k.Load(f.provider, p)
+	l.findings = append(l.findings, p.outline.findings(f.name)...)
+	if err != nil {
+		l.findings = append(l.findings, unreadable(f.name, err))
+		return
+	}
+	if session, ok := k.Raw()[root]; ok {
+		l.section(root, session, func(path string) string { return at(f.name, p.outline.lines[path]) })
+	}
+}
+
+func (l *loader) environment(environ func() []string) {
+	variables := map[string]field{}
+	var names []string
+	for _, f := range fieldsOf(l.cfg) {
+		variables[f.variable()] = f
+		names = append(names, f.variable())
+	}
+
+	k := koanf.New(".")
+	err := k.Load(env.Provider(".", env.Opt{
+		Prefix:      "SESSION_",
+		EnvironFunc: environ,
+		TransformFunc: func(name, text string) (string, any) {
+			if f, ok := variables[name]; ok {
+				return f.path, fromText(f, text)
+			}
+			if ours(name) {
+				l.findings = append(l.findings, unknownVariable(name, names))
+			}
+			return "", nil
+		},
+	}), nil)
+	if err != nil {
+		l.findings = append(l.findings, unreadable("environment", err))
+		return
+	}
+	if session, ok := k.Raw()[root]; ok {
+		l.section(root, session, func(path string) string {
+			path, _, _ = strings.Cut(path, "[")
+			return field{path: path}.variable()
+		})
+	}
+}
+
+// ours says whether nobody else should set a variable of that name. A desktop
+// sets SESSION_MANAGER.
+func ours(name string) bool {
+	for _, section := range []string{"SESSION_COOKIE_", "SESSION_STATE_", "SESSION_STORE_"} {
+		if strings.HasPrefix(name, section) {
+			return true
+		}
+	}
+	return false
+}
+
+func unknownVariable(name string, names []string) Finding {
+	f := Finding{Source: name, Problem: "there is no such variable"}
+	if meant, ok := nearest(name, names); ok {
+		f.Problem += "; did you mean " + meant + "?"
+	}
+	return f
+}
+
+// finish gives everything that was found, by the loader and then by
+// SessionConfig.Validate. Where a field could not be read, its default stands
+// in, of which nothing is to be said.
+func (l *loader) finish(invalid error) error {
+	unread := map[string]bool{}
+	for _, f := range l.findings {
+		unread[f.Path] = true
+	}
+	for _, f := range findingsOf(invalid) {
+		if unread[f.Path] {
+			continue
+		}
+		f.Source = l.source(f.Path)
+		l.findings = append(l.findings, f)
+	}
+	return asError(l.findings)
+}
+
+// source says where the value at path comes from, "" for a default.
+func (l *loader) source(path string) string {
+	if source, ok := l.sources[path]; ok {
+		return source
+	}
+	list, _, _ := strings.Cut(path, "[")
+	return l.sources[list]
+}

@@ -1,0 +1,62 @@
+package config
+
+import "strings"
+
+// advice says what an unknown key in a section may be meant to be.
+func (s schema) advice(section, key string) string {
+	if name, ok := nearest(key, s.sections[section]); ok {
+		return "there is no such key; did you mean " + section + "." + name + "?"
+	}
+	// The right name in the wrong section.
+	for _, f := range sortedKeys(s.fields) {
+		if strings.HasSuffix(f, "."+key) {
+			return "there is no such key; did you mean " + f + "?"
+		}
+	}
+	return "there is no such key; here are " + strings.Join(s.sections[section], ", ")
+}
+
+// nearest gives the name that is most like text, if one is alike.
+func nearest(text string, names []string) (best string, ok bool) {
+	least := 0
+	for _, name := range names {
+		if len(text) > 2*len(name) {
+			continue // whatever it is
+		}
+		d := distance(plain(text), plain(name))
+		if d <= max(1, len(name)/3) && (best == "" || d < least) {
+			best, least = name, d
+		}
+	}
+	return best, best != ""
+}
+
+// plain drops what differs between ways of writing one name: httpOnly,
+// http-only and http_only.
+func plain(name string) string {
+	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+}
+
+// distance is how many bytes have to be put in, taken out, replaced or swapped
+// with the next one to make b of a.
+func distance(a, b string) int {
+	d := make([][]int, len(a)+1) // d[i][j] is for the first i and j bytes
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		for j := range d[i] {
+			if i == 0 || j == 0 {
+				d[i][j] = i + j
+				continue
+			}
+			replaced := d[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				replaced++
+			}
+			d[i][j] = min(replaced, d[i-1][j]+1, d[i][j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
+		}
+	}
+	return d[len(a)][len(b)]
+}

@@ -1,0 +1,576 @@
+package config_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/config"
+)
+
+// findings loads what must not be accepted.
+func findings(t *testing.T, opts ...config.Option) []config.Finding {
+	t.Helper()
+	cfg, err := config.Load(append([]config.Option{config.WithEnviron(nil)}, opts...)...)
+	var e *config.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("got the configuration %+v and the error %v", cfg, err)
+	}
+	return e.Findings
+}
+
+func fromYAML(content string) config.Option { return config.WithBytes("app.yaml", []byte(content)) }
+func fromJSON(content string) config.Option { return config.WithBytes("app.json", []byte(content)) }
+
+func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		source config.Option
+		want   string // the finding as it is printed
+	}{
+		// Keys.
+		{
+			"an unknown key, like another", fromYAML("session:\n  state:\n    tll: 1h"),
+			"session.state.tll (app.yaml:3): there is no such key; did you mean session.state.ttl?",
+		},
+		{
+			"an unknown key, written in another way", fromYAML("session: {cookie: {httpOnly: true}}"),
+			"session.cookie.httpOnly (app.yaml:1): there is no such key; did you mean session.cookie.http_only?",
+		},
+		{
+			"an unknown section", fromJSON(`{"session": {"sotre": {}}}`),
+			"session.sotre (app.json:1): there is no such key; did you mean session.store?",
+		},
+		{
+			"a key in the wrong section", fromYAML("session: {max_lifetime: 1h}"),
+			"session.max_lifetime (app.yaml:1): there is no such key; did you mean session.state.max_lifetime?",
+		},
+		{
+			"an unknown key, like none", fromYAML("session: {store: {memory: {zzz: hush}}}"),
+			"session.store.memory.zzz (app.yaml:1): there is no such key; here are max_sessions",
+		},
+		{
+			"an unknown variable", config.WithEnviron([]string{"SESSION_STORE_REDIS_PASSWROD=hush"}),
+			"SESSION_STORE_REDIS_PASSWROD: there is no such variable; did you mean SESSION_STORE_REDIS_PASSWORD?",
+		},
+		{
+			"an unknown variable, like none", config.WithEnviron([]string{"SESSION_STATE_OF_THE_ART_IN_ALL=x"}),
+			"SESSION_STATE_OF_THE_ART_IN_ALL: there is no such variable",
+		},
+		{
+			"a variable for a section", config.WithEnviron([]string{"SESSION_STORE_REDIS=x"}),
+			"SESSION_STORE_REDIS: there is no such variable; did you mean SESSION_STORE_REDIS_URL?",
+		},
+		{
+			"a key twice in YAML", fromYAML("session:\n  state:\n    ttl: 1h\n    ttl: 2h"),
+			"session.state.ttl (app.yaml:4): the key is there twice, first in line 3",
+		},
+		{
+			"a key twice in JSON", fromJSON("{\"session\": {\"state\": {\n\"ttl\": \"1h\",\n\"ttl\": \"2h\"}}}"),
+			"session.state.ttl (app.json:3): the key is there twice, first in line 2",
+		},
+		{
+			"the top key twice", fromYAML("session: {}\nsession: {}"),
+			"session (app.yaml:2): the key is there twice, first in line 1",
+		},
+		{
+			"a key of the application twice", fromJSON(`{"a": [{"b": 1, "b": 2}]}`),
+			"a[0].b (app.json:1): the key is there twice, first in line 1",
+		},
+
+		// Types.
+		{
+			"a section that is a text", fromYAML("session: {cookie: hush}"),
+			"session.cookie (app.yaml:1): must be a mapping of keys to values",
+		},
+		{
+			"a text for a bool", fromYAML("session: {cookie: {secure: 'true'}}"),
+			`session.cookie.secure (app.yaml:1): "true": must be true or false`,
+		},
+		{
+			"a text for a bool in the environment", config.WithEnviron([]string{"SESSION_COOKIE_SECURE=yes"}),
+			`session.cookie.secure (SESSION_COOKIE_SECURE): "yes": must be true or false`,
+		},
+		{
+			"a fraction for a whole number", fromJSON(`{"session": {"store": {"sweep": {"batch": 1.5}}}}`),
+			"session.store.sweep.batch (app.json:1): 1.5: must be a whole number",
+		},
+		{
+			"a number that is too large", fromJSON(`{"session": {"store": {"sweep": {"batch": 1e300}}}}`),
+			"session.store.sweep.batch (app.json:1): 1e+300: must be a whole number",
+		},
+		{
+			"a text for a number", config.WithEnviron([]string{"SESSION_STORE_MEMORY_MAX_SESSIONS=many"}),
+			`session.store.memory.max_sessions (SESSION_STORE_MEMORY_MAX_SESSIONS): "many": must be a whole number`,
+		},
+		{
+			"a text for a ratio", config.WithEnviron([]string{"SESSION_STATE_TTL_EXTENSION_THRESHOLD=80%"}),
+			`session.state.ttl_extension_threshold (SESSION_STATE_TTL_EXTENSION_THRESHOLD): "80%": must be a number`,
+		},
+		{
+			"a number for a text", fromYAML("session: {cookie: {name: 12}}"),
+			"session.cookie.name (app.yaml:1): 12: must be a text; put it in quotes",
+		},
+		{
+			"a mapping for a text", fromYAML("session: {cookie: {name: {a: hush}}}"),
+			"session.cookie.name (app.yaml:1): a mapping: must be a text; put it in quotes",
+		},
+		{
+			"a list for a text", fromYAML("session: {cookie: {name: [hush]}}"),
+			"session.cookie.name (app.yaml:1): a list: must be a text; put it in quotes",
+		},
+		{
+			"no value", fromYAML("session: {cookie: {name: }}"),
+			"session.cookie.name (app.yaml:1): has no value; give it one or take the key away",
+		},
+		{
+			"a number for a secret", fromYAML("session: {store: {redis: {password: 4711}}}"),
+			"session.store.redis.password (app.yaml:1): must be a text; put it in quotes",
+		},
+		{
+			"a very long text", fromYAML("session: {cookie: {kind: " + strings.Repeat("x", 1000) + "}}"),
+			`session.cookie.kind (app.yaml:1): "` + strings.Repeat("x", 200) + `"…: must be persistent or session`,
+		},
+
+		// Durations.
+		{
+			"a duration without a unit", fromYAML("session: {state: {ttl: 3600}}"),
+			"session.state.ttl (app.yaml:1): 3600: must be a duration with its unit, such as 90s, 15m, 24h or 30d",
+		},
+		{
+			"a duration that is none", fromYAML("session: {state: {ttl: true}}"),
+			"session.state.ttl (app.yaml:1): true: must be a duration with its unit, such as 90s, 15m, 24h or 30d",
+		},
+		{
+			"too many days", fromYAML("session: {state: {ttl: 99999999999d}}"),
+			`session.state.ttl (app.yaml:1): "99999999999d": must be a duration with its unit, such as 90s, 15m, 24h or 30d`,
+		},
+		{"a TTL of 0", fromYAML("session: {state: {ttl: 0}}"), "session.state.ttl (app.yaml:1): 0s: must be above 0"},
+		{"a TTL below 0", fromYAML("session: {state: {ttl: -90m}}"), "session.state.ttl (app.yaml:1): -1h30m: must be above 0"},
+		{
+			"a lifetime below the TTL", fromYAML("session: {state: {ttl: 2h, max_lifetime: 1h59m59s}}"),
+			"session.state.max_lifetime (app.yaml:1): 1h59m59s: must be at least session.state.ttl, which is 2h, or 0 for no limit",
+		},
+		{
+			"a lifetime below 0", fromYAML("session: {state: {max_lifetime: -1h}}"),
+			"session.state.max_lifetime (app.yaml:1): -1h: must not be below 0; 0 is no limit",
+		},
+		{
+			"a TTL above the default lifetime", fromYAML("session: {state: {ttl: 31d}}"),
+			"session.state.max_lifetime: 720h: must be at least session.state.ttl, which is 744h, or 0 for no limit",
+		},
+		{
+			"a timeout below 0", fromYAML("session: {store: {timeout: -1s}}"),
+			"session.store.timeout (app.yaml:1): -1s: must not be below 0; 0 is no timeout",
+		},
+		{
+			"an interval below 0", fromYAML("session: {store: {sweep: {interval: -1s}}}"),
+			"session.store.sweep.interval (app.yaml:1): -1s: must not be below 0; 0 is no sweeper",
+		},
+
+		// Numbers.
+		{
+			"a threshold below 0", fromYAML("session: {state: {ttl_extension_threshold: -0.1}}"),
+			"session.state.ttl_extension_threshold (app.yaml:1): -0.1: must be from 0 to 1",
+		},
+		{
+			"a threshold above 1", fromYAML("session: {state: {ttl_extension_threshold: 80}}"),
+			"session.state.ttl_extension_threshold (app.yaml:1): 80: must be from 0 to 1",
+		},
+		{
+			"a threshold that is not a number", config.WithEnviron([]string{"SESSION_STATE_TTL_EXTENSION_THRESHOLD=NaN"}),
+			"session.state.ttl_extension_threshold (SESSION_STATE_TTL_EXTENSION_THRESHOLD): NaN: must be from 0 to 1",
+		},
+		{"an empty batch", fromYAML("session: {store: {sweep: {batch: 0}}}"), "session.store.sweep.batch (app.yaml:1): 0: must be above 0"},
+		{
+			"fewer sessions than none", fromYAML("session: {store: {memory: {max_sessions: -1}}}"),
+			"session.store.memory.max_sessions (app.yaml:1): -1: must not be below 0; 0 is no limit",
+		},
+
+		// Choices.
+		{
+			"a choice that is none", fromYAML("session: {cookie: {same_site: Lax}}"),
+			`session.cookie.same_site (app.yaml:1): "Lax": must be lax, strict or none`,
+		},
+		{
+			"an empty choice", config.WithEnviron([]string{"SESSION_STORE_DRIVER="}),
+			`session.store.driver (SESSION_STORE_DRIVER): "": must be memory, redis or sql`,
+		},
+		{
+			"SQL without a dialect", fromYAML("session: {store: {driver: sql}}"),
+			`session.store.sql.dialect: "": must be postgres, mysql or sqlite`,
+		},
+		{
+			"a dialect that is none", fromYAML("session: {store: {sql: {dialect: oracle}}}"),
+			`session.store.sql.dialect (app.yaml:1): "oracle": must be postgres, mysql or sqlite`,
+		},
+
+		// The cookie.
+		{
+			"a name that is no token", fromYAML("session: {cookie: {name: 'a;b'}}"),
+			"session.cookie.name (app.yaml:1): \"a;b\": must be a cookie name: letters, digits and any of !#$%&'*+-.^_`|~",
+		},
+		{
+			"an empty name", fromYAML("session: {cookie: {name: ''}}"),
+			"session.cookie.name (app.yaml:1): \"\": must be a cookie name: letters, digits and any of !#$%&'*+-.^_`|~",
+		},
+		{
+			"a name beyond ASCII", fromYAML("session: {cookie: {name: sitzung-ä}}"),
+			"session.cookie.name (app.yaml:1): \"sitzung-ä\": must be a cookie name: letters, digits and any of !#$%&'*+-.^_`|~",
+		},
+		{
+			"a name with its prefix", fromYAML("session: {cookie: {name: __host-id}}"),
+			`session.cookie.name (app.yaml:1): "__host-id": must not begin with a prefix; session.cookie.prefix adds it`,
+		},
+		{
+			"SameSite=None without Secure", fromYAML("session:\n  cookie:\n    same_site: none\n    secure: false"),
+			`session.cookie.same_site (app.yaml:3): "none": needs session.cookie.secure: true`,
+		},
+		{
+			"Partitioned without Secure", fromYAML("session: {cookie: {partitioned: true, secure: false}}"),
+			"session.cookie.partitioned (app.yaml:1): true: needs session.cookie.secure: true",
+		},
+		{
+			"__Secure- without Secure", fromYAML("session: {cookie: {prefix: __Secure-, secure: false}}"),
+			`session.cookie.prefix (app.yaml:1): "__Secure-": needs session.cookie.secure: true`,
+		},
+		{
+			"__Host- without Secure", fromYAML("session: {cookie: {prefix: __Host-, secure: false}}"),
+			`session.cookie.prefix (app.yaml:1): "__Host-": needs session.cookie.secure: true`,
+		},
+		{
+			"__Host- with a domain", fromYAML("session: {cookie: {prefix: __Host-, domain: example.com}}"),
+			`session.cookie.domain (app.yaml:1): "example.com": must be empty with session.cookie.prefix: __Host-`,
+		},
+		{
+			"__Host- with a path", fromYAML("session: {cookie: {prefix: __Host-, path: /app}}"),
+			`session.cookie.path (app.yaml:1): "/app": must be / with session.cookie.prefix: __Host-`,
+		},
+		{
+			"a domain that is none", fromYAML("session: {cookie: {domain: 'example.com; Secure'}}"),
+			`session.cookie.domain (app.yaml:1): "example.com; Secure": must be a domain such as example.com, or empty`,
+		},
+		{
+			"a path that ends the attribute", fromYAML("session: {cookie: {path: '/; Domain=x'}}"),
+			`session.cookie.path (app.yaml:1): "/; Domain=x": must begin with / and have no semicolon, no control characters and nothing beyond ASCII`,
+		},
+		{
+			"a path that is relative", fromYAML("session: {cookie: {path: app}}"),
+			`session.cookie.path (app.yaml:1): "app": must begin with / and have no semicolon, no control characters and nothing beyond ASCII`,
+		},
+
+		// Keys of the cookie.
+		{
+			"keys that are no list", fromYAML("session: {cookie: {keys: " + keyA + "}}"),
+			"session.cookie.keys (app.yaml:1): must be a list of keys, each of 32 bytes in base64",
+		},
+		{
+			"a short key", fromYAML("session:\n  cookie:\n    keys:\n      - " + keyA + "\n      - AAECAwQFBgcICQoLDA0ODw=="),
+			"session.cookie.keys[1] (app.yaml:5): must be a key of 32 bytes in base64; this is 16 bytes (openssl rand -base64 32 makes one)",
+		},
+		{
+			"a key that is no base64", fromJSON("{\"session\": {\"cookie\": {\"keys\": [\n  \"correct horse\"\n]}}}"),
+			"session.cookie.keys[0] (app.json:2): must be a key of 32 bytes in base64; this is not base64",
+		},
+		{
+			"a key that is no text", fromYAML("session: {cookie: {keys: [1234]}}"),
+			"session.cookie.keys[0] (app.yaml:1): must be a key of 32 bytes in base64; this is 0 bytes (openssl rand -base64 32 makes one)",
+		},
+		{
+			"one key twice", config.WithEnviron([]string{"SESSION_COOKIE_KEYS=" + keyA + "," + keyB + "," + strings.TrimRight(keyA, "=")}),
+			"session.cookie.keys[2] (SESSION_COOKIE_KEYS): is the same key as session.cookie.keys[0]",
+		},
+
+		// The stores.
+		{
+			"a URL of another kind", fromYAML("session: {store: {redis: {url: 'http://u:hush@h'}}}"),
+			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://",
+		},
+		{
+			"a URL that is none", fromYAML("session: {store: {redis: {url: 'redis://u:hu%sh@h'}}}"),
+			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://",
+		},
+		{
+			"a certificate without TLS", fromYAML("session: {store: {redis: {tls: {ca_file: ca.pem}}}}"),
+			`session.store.redis.tls.ca_file (app.yaml:1): "ca.pem": needs session.store.redis.tls.enabled: true, or a rediss:// URL`,
+		},
+		{
+			"a certificate without its key", fromYAML("session: {store: {redis: {tls: {enabled: true, cert_file: c.pem}}}}"),
+			`session.store.redis.tls.cert_file (app.yaml:1): "c.pem": needs session.store.redis.tls.key_file`,
+		},
+		{
+			"a key without its certificate", fromYAML("session: {store: {redis: {url: rediss://h, tls: {key_file: k.pem}}}}"),
+			`session.store.redis.tls.key_file (app.yaml:1): "k.pem": needs session.store.redis.tls.cert_file`,
+		},
+		{
+			"a DSN without a driver", fromYAML("session: {store: {sql: {dsn: hush}}}"),
+			"session.store.sql.driver: must name the database/sql driver for session.store.sql.dsn, such as pgx, mysql or sqlite",
+		},
+		{
+			"a table that is no name", fromYAML("session: {store: {sql: {table: 'sessions; --'}}}"),
+			`session.store.sql.table (app.yaml:1): "sessions; --": must be letters, digits and _, not begin with a digit, and have at most 63 characters`,
+		},
+		{
+			"a schema that is no name", fromYAML("session: {store: {sql: {schema: 1st}}}"),
+			`session.store.sql.schema (app.yaml:1): "1st": must be letters, digits and _, not begin with a digit, and have at most 63 characters, or be empty`,
+		},
+
+		// Files.
+		{"YAML with a wrong end", fromYAML("session: {state: {ttl: 1h}"), "app.yaml:1: is not valid YAML: did not find expected ',' or '}'"},
+		{"YAML with a control character", fromYAML("session: \x01"), "app.yaml: is not valid YAML: control characters are not allowed"},
+		{
+			"YAML with a password that begins with *", fromYAML("session: {store: {redis: {password: *hush}}}"),
+			"app.yaml: is not valid YAML: an alias (*) without its anchor (&); a text that begins with * must be in quotes",
+		},
+		{
+			"YAML with a tag that does not fit", fromYAML("session: {store: {redis: {password: !!int hush}}}"),
+			"app.yaml: has a tag, an anchor, an alias or a merge key that is of no use where it is",
+		},
+		{"YAML that is a text", fromYAML("hush"), "app.yaml:1: must be a mapping of keys to values"},
+		{"YAML of two documents", fromYAML("session: {}\n---\nsession: {}"), "app.yaml:2: must be a single YAML document"},
+		{"YAML with a second document that is wrong", fromYAML("session: {}\n---\n{"), "app.yaml:3: is not valid YAML: did not find expected node content"},
+		{"JSON with a wrong end", fromJSON("{\n\"session\": {}"), "app.json:2: is not valid JSON: unexpected end of JSON input"},
+		{"JSON that is a text", fromJSON(`"hush"`), "app.json: must be an object"},
+		{"a file of another kind", config.WithBytes("app.toml", []byte("a=1")), "app.toml: must end in .yaml, .yml or .json"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, f := range findings(t, row.source) {
+				got = append(got, f.String())
+			}
+			if len(got) != 1 || got[0] != row.want {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, "\n     "), row.want)
+			}
+			if strings.Contains(fmt.Sprint(got), "hush") {
+				t.Error("a finding gives a secret away")
+			}
+		})
+	}
+}
+
+func TestE2_OneErrorHasAllFindingsOneOnEachLine(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(
+		config.WithBytes("app.yaml", []byte("session:\n  cookie:\n    name: a b\n    nmae: x\n  state:\n    ttl: soon\n    ttl: 0\n    max_lifetime: 1h\n")),
+		config.WithBytes("more.json", []byte("[]")),
+		config.WithFile(filepath.Join(t.TempDir(), "none.yaml")),
+		config.WithEnviron([]string{"SESSION_STORE_DRIVER=mongo", "SESSION_COOKIE_SECUR=1"}),
+	)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, want := range []string{
+		"session configuration is not valid:",
+		"more.json: must be an object",
+		"none.yaml: cannot be read: no such file or directory",
+		"SESSION_COOKIE_SECUR: there is no such variable; did you mean SESSION_COOKIE_SECURE?",
+		"session.cookie.name (app.yaml:3): \"a b\": must be",
+		"session.cookie.nmae (app.yaml:4): there is no such key; did you mean session.cookie.name?",
+		"session.state.max_lifetime (app.yaml:8): 1h: must be at least session.state.ttl, which is 24h",
+		"session.state.ttl (app.yaml:7): the key is there twice, first in line 6",
+		"session.state.ttl (app.yaml:6): \"soon\": must be a duration",
+		"session.store.driver (SESSION_STORE_DRIVER): \"mongo\": must be memory, redis or sql",
+	} {
+		if i >= len(lines) || !strings.Contains(lines[i], want) {
+			t.Errorf("line %d must have %q; the error is\n%v", i, want, err)
+		}
+	}
+	if len(lines) != 10 {
+		t.Errorf("the error is\n%v", err)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the cause is not in the error")
+	}
+}
+
+func TestE2_AConfigurationBuiltInCodeIsHeldAgainstTheSameRules(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{config.NewKey(), {}, {}}
+	cfg.Cookie.KeysFile = "keys.txt"
+	cfg.State.TTLExtensionThreshold = math.Inf(1)
+	cfg.Store.Redis.PasswordFile = "password.txt"
+	cfg.Store.SQL.DSNFile = "dsn.txt"
+
+	var e *config.Error
+	if !errors.As(cfg.Validate(), &e) {
+		t.Fatal("no error")
+	}
+	var got []string
+	for _, f := range e.Findings {
+		got = append(got, f.String())
+	}
+	want := []string{
+		"session.cookie.keys[1]: is no key; NewKey makes one, ParseKey reads one",
+		"session.cookie.keys[2]: is no key; NewKey makes one, ParseKey reads one",
+		`session.cookie.keys_file: "keys.txt": is read by Load alone; in a configuration built in code, set session.cookie.keys`,
+		"session.state.ttl_extension_threshold: +Inf: must be from 0 to 1",
+		`session.store.redis.password_file: "password.txt": is read by Load alone; in a configuration built in code, set session.store.redis.password`,
+		`session.store.sql.dsn_file: "dsn.txt": is read by Load alone; in a configuration built in code, set session.store.sql.dsn`,
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestE2_TheZeroConfigurationIsNotValid(t *testing.T) {
+	t.Parallel()
+	var e *config.Error
+	if !errors.As(config.SessionConfig{}.Validate(), &e) {
+		t.Fatal("no error")
+	}
+	found := map[string]bool{}
+	for _, f := range e.Findings {
+		found[f.Path] = true
+	}
+	for _, s := range config.Settings() {
+		if len(s.Allowed) > 0 && s.Path != "session.store.sql.dialect" && !found[s.Path] {
+			t.Errorf("%s may be empty", s.Path)
+		}
+	}
+}
+
+func TestE2_WhatIsAllowedIsNotFound(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*config.SessionConfig){
+		"a threshold of 0":         func(c *config.SessionConfig) { c.State.TTLExtensionThreshold = 0 },
+		"a threshold of 1":         func(c *config.SessionConfig) { c.State.TTLExtensionThreshold = 1 },
+		"no limit":                 func(c *config.SessionConfig) { c.State.TTL, c.State.MaxLifetime = 10*365*24*time.Hour, 0 },
+		"a lifetime of the TTL":    func(c *config.SessionConfig) { c.State.MaxLifetime = c.State.TTL },
+		"no sweeper":               func(c *config.SessionConfig) { c.Store.Sweep.Interval = 0 },
+		"no timeout":               func(c *config.SessionConfig) { c.Store.Timeout = 0 },
+		"a cookie in the clear":    func(c *config.SessionConfig) { c.Cookie.Secure = false },
+		"a cookie for a domain":    func(c *config.SessionConfig) { c.Cookie.Domain, c.Cookie.Path = "a-1.example.com", "/app/x y" },
+		"a __Host- cookie":         func(c *config.SessionConfig) { c.Cookie.Prefix = config.PrefixHost },
+		"a __Secure- cookie":       func(c *config.SessionConfig) { c.Cookie.Prefix, c.Cookie.Domain = config.PrefixSecure, "localhost" },
+		"a cookie for other sites": func(c *config.SessionConfig) { c.Cookie.SameSite, c.Cookie.Partitioned = config.SameSiteNone, true },
+		"every character of names": func(c *config.SessionConfig) { c.Cookie.Name = "azAZ09!#$%&'*+-.^_`|~" },
+		"a socket":                 func(c *config.SessionConfig) { c.Store.Redis.URL = config.NewSecret("unix:///run/redis.sock") },
+		"TLS by the URL": func(c *config.SessionConfig) {
+			c.Store.Redis.URL, c.Store.Redis.TLS.CAFile = config.NewSecret("rediss://h"), "ca.pem"
+		},
+		"a database of the program": func(c *config.SessionConfig) {
+			c.Store.Driver, c.Store.SQL.Dialect = config.DriverSQL, config.DialectSQLite
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config.Default()
+			change(&cfg)
+			if err := cfg.Validate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestE2_ADomainIsMadeOfLabels(t *testing.T) {
+	t.Parallel()
+	for _, domain := range []string{
+		".example.com", "example..com", "example.com.", "-a.com", "a-.com", "a_b.com", "ä.com", "a b", "a:80", "[::1]",
+		strings.Repeat("a", 64) + ".com", strings.Repeat("a.", 127) + "com",
+	} {
+		cfg := config.Default()
+		cfg.Cookie.Domain = domain
+		if cfg.Validate() == nil {
+			t.Errorf("%q is accepted", domain)
+		}
+	}
+}
+
+func TestE3_TheErrorOfASecretFileNamesTheFileAndNeverItsContent(t *testing.T) {
+	t.Parallel()
+	bad := write(t, "bad", "# ours\nhush hush\n")
+	short := write(t, "short", "aHVzaA==")
+	empty := write(t, "empty", "# nothing\n\n")
+	nothing := write(t, "nothing", "\n")
+	large := write(t, "large", strings.Repeat("hush", 20_000))
+	missing := filepath.Join(t.TempDir(), "missing")
+	for _, row := range []struct {
+		name        string
+		environ     []string
+		path, value string
+		problem     string
+	}{
+		{
+			"a bad line",
+			[]string{"SESSION_COOKIE_KEYS_FILE=" + bad},
+			"session.cookie.keys_file", bad,
+			"line 2: must be a key of 32 bytes in base64; this is not base64",
+		},
+		{
+			"a short key",
+			[]string{"SESSION_COOKIE_KEYS_FILE=" + short},
+			"session.cookie.keys_file", short,
+			"line 1: must be a key of 32 bytes in base64; this is 4 bytes (openssl rand -base64 32 makes one)",
+		},
+		{"no key", []string{"SESSION_COOKIE_KEYS_FILE=" + empty}, "session.cookie.keys_file", empty, "there is no key in the file"},
+		{
+			"a missing file",
+			[]string{"SESSION_STORE_REDIS_PASSWORD_FILE=" + missing},
+			"session.store.redis.password_file", missing,
+			"cannot be read: no such file or directory",
+		},
+		{
+			"an empty password",
+			[]string{"SESSION_STORE_REDIS_PASSWORD_FILE=" + nothing},
+			"session.store.redis.password_file", nothing,
+			"there is nothing in the file",
+		},
+		{
+			"a file without end",
+			[]string{"SESSION_STORE_SQL_DSN_FILE=" + large, "SESSION_STORE_SQL_DRIVER=pgx"},
+			"session.store.sql.dsn_file", large, "cannot be read: it has more than 65536 bytes",
+		},
+		{
+			"keys and a file of keys",
+			[]string{"SESSION_COOKIE_KEYS=" + keyA, "SESSION_COOKIE_KEYS_FILE=" + empty},
+			"session.cookie.keys_file", empty, "session.cookie.keys is set as well; there can be only one of the two",
+		},
+		{
+			"a password and a file",
+			[]string{"SESSION_STORE_REDIS_PASSWORD=hush", "SESSION_STORE_REDIS_PASSWORD_FILE=" + short},
+			"session.store.redis.password_file", short, "session.store.redis.password is set as well; there can be only one of the two",
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			got := findings(t, config.WithEnviron(row.environ))
+			if len(got) != 1 {
+				t.Fatalf("got %v", got)
+			}
+			f := got[0]
+			if f.Path != row.path || f.Value != fmt.Sprintf("%q", row.value) || f.Problem != row.problem {
+				t.Errorf("got %s", f)
+			}
+			if strings.Contains(f.Problem, "hush") || strings.Contains(f.Problem, "aHVzaA") {
+				t.Error("the finding gives the secret away")
+			}
+		})
+	}
+}
+
+func TestE3_AKeyInThePlaceOfAFileNameIsNotShown(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load(config.WithEnviron([]string{"SESSION_COOKIE_KEYS_FILE=" + keyA}))
+	if err == nil || strings.Contains(err.Error(), keyA) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestE3_OneKeyTwiceInAFileIsFoundThere(t *testing.T) {
+	t.Parallel()
+	file := write(t, "keys", keyA+"\n"+keyA)
+	got := findings(t, config.WithEnviron([]string{"SESSION_COOKIE_KEYS_FILE=" + file}))
+	if want := "session.cookie.keys[1] (" + file + "): is the same key as session.cookie.keys[0]"; len(got) != 1 || got[0].String() != want {
+		t.Errorf("got %v\nwant %s", got, want)
+	}
+}
