@@ -1,0 +1,51 @@
+package commit
+
+import (
+	"net/http"
+	"strings"
+)
+
+// own holds the headers by which a handler describes, or acts through, its own
+// response. Others, such as a request's id or those of CORS, may well come from
+// further out and belong to any response.
+var own = map[string]bool{
+	"Accept-Ranges":       true,
+	"Age":                 true,
+	"Cache-Control":       true,
+	"Clear-Site-Data":     true,
+	"Content-Digest":      true,
+	"Content-Disposition": true,
+	"Content-Encoding":    true,
+	"Content-Language":    true,
+	"Content-Length":      true,
+	"Content-Location":    true,
+	"Content-Range":       true,
+	"Content-Type":        true,
+	"Etag":                true,
+	"Expires":             true,
+	"Last-Modified":       true,
+	"Link":                true,
+	"Location":            true,
+	"Pragma":              true,
+	"Refresh":             true,
+	"Repr-Digest":         true,
+	"Retry-After":         true,
+	"Set-Cookie":          true,
+	"Trailer":             true,
+	"Transfer-Encoding":   true,
+}
+
+// removeOwn removes from h what a handler said about its own response, its
+// trailers included, so that another one can be sent.
+func removeOwn(h http.Header) {
+	for _, names := range h["Trailer"] {
+		for name := range strings.SplitSeq(names, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	for name := range h {
+		if own[http.CanonicalHeaderKey(name)] || strings.HasPrefix(name, http.TrailerPrefix) {
+			delete(h, name)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package testbackends
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+)
+
+var (
+	sharedRedis testserver.SharedRedis
+	namespaces  atomic.Int64
+)
+
+// Main runs the tests of a package and ends the servers that they have
+// started. TestMain returns through it:
+//
+//	func TestMain(m *testing.M) { os.Exit(testbackends.Main(m)) }
+func Main(m *testing.M) int {
+	defer sharedRedis.Stop()
+	return m.Run()
+}
+
+// Redis is a namespace of its own on a server that the tests of a package
+// share.
+func Redis(tb testing.TB) Harness {
+	return &redis{url: sharedRedis.Get(tb).URL(), namespace: fmt.Sprintf("test-%d:", namespaces.Add(1))}
+}
+
+// RedisAt is Redis behind another address of the same server, that of a proxy.
+func RedisAt(tb testing.TB, url func(server string) string) Harness {
+	h := Redis(tb).(*redis)
+	h.proxied = url(sharedRedis.Get(tb).Addr())
+	return h
+}
+
+type redis struct {
+	url, proxied, namespace string
+}
+
+func (h *redis) Open(tb testing.TB) store.Backend {
+	url := h.url
+	if h.proxied != "" {
+		url = h.proxied
+	}
+	s, err := redisstore.Open(tb.Context(), redisstore.Connection{URL: url}, redisstore.WithNamespace(h.namespace))
+	if err != nil {
+		tb.Fatalf("open redis: %v", err)
+	}
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// Advance takes d from what every key of the namespace has to live.
+func (h *redis) Advance(tb testing.TB, d time.Duration) {
+	tb.Helper()
+	option, err := rueidis.ParseURL(h.url)
+	if err != nil {
+		tb.Fatalf("parse the url: %v", err)
+	}
+	client, err := rueidis.NewClient(option)
+	if err != nil {
+		tb.Fatalf("connect to redis: %v", err)
+	}
+	defer client.Close()
+	const age = `
+		local cursor = '0'
+		repeat
+			local page = redis.call('SCAN', cursor, 'MATCH', ARGV[1] .. '*', 'COUNT', 1000)
+			cursor = page[1]
+			for _, key in ipairs(page[2]) do
+				local left = redis.call('PTTL', key)
+				if left >= 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[2])) end
+			end
+		until cursor == '0'`
+	cmd := client.B().Eval().Script(age).Numkeys(0).Arg(h.namespace, fmt.Sprint(d.Milliseconds())).Build()
+	if err := client.Do(tb.Context(), cmd).Error(); err != nil && !rueidis.IsRedisNil(err) {
+		tb.Fatalf("advance redis: %v", err)
+	}
+}

@@ -1,0 +1,157 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/fxsession/sessions/internal/statecodec"
+	"github.com/fxsession/sessions/store"
+)
+
+// Client is the client state of a session: JSON values that travel in the
+// sealed cookie, so that reading them costs no call to the store. It is
+// bounded by the 4096 bytes of a cookie, and a client that keeps an old cookie
+// can present an old client state until the cookie's expiry: keep nothing in it
+// that must not come back.
+//
+// The methods do what those of [Session] do, and are safe for concurrent use.
+// Writes return ErrResponseStarted once the headers have left,
+// ErrCookieTooLarge when the cookie would not fit, and ErrEncryptionRequired
+// where cookies are only signed.
+type Client struct{ s *Session }
+
+// Get decodes the value under key into what v points to and reports whether
+// there is one.
+func (c Client) Get(ctx context.Context, key string, v any) (bool, error) {
+	return get(ctx, c, key, v)
+}
+
+// Set writes v under key.
+func (c Client) Set(ctx context.Context, key string, v any) error { return set(ctx, c, key, v) }
+
+// Pop is Get and, when there is a value that fits, Remove.
+func (c Client) Pop(ctx context.Context, key string, v any) (bool, error) {
+	return pop(ctx, c, key, v)
+}
+
+// GetRaw is Get without decoding. The bytes are the caller's own.
+func (c Client) GetRaw(ctx context.Context, key string) (json.RawMessage, bool, error) {
+	text, ok, err := c.text(ctx, key)
+	return bytes.Clone(text), ok, err
+}
+
+func (c Client) text(_ context.Context, key string) (json.RawMessage, bool, error) {
+	if err := c.s.lock(); err != nil {
+		return nil, false, err
+	}
+	defer c.s.mu.Unlock()
+	c.s.touched = true
+	text, ok, _ := c.s.client.lookup(key)
+	return text, ok, nil
+}
+
+// SetRaw is Set for a value that is a JSON text already.
+func (c Client) SetRaw(ctx context.Context, key string, text json.RawMessage) error {
+	return setRaw(ctx, c, key, text)
+}
+
+func (c Client) put(_ context.Context, key string, text json.RawMessage) error {
+	if err := store.CheckStateKey(key); err != nil {
+		return err
+	}
+	return c.change(func(b *bag) error {
+		next := *b
+		next.set = make(map[string]json.RawMessage, len(b.set)+1)
+		for k, v := range b.set {
+			next.set[k] = v
+		}
+		next.set[key] = text
+		if !c.s.m.fits(statecodec.Size(next.state())) {
+			return ErrCookieTooLarge
+		}
+		b.put(key, text)
+		return nil
+	})
+}
+
+// change runs one write on the client side.
+func (c Client) change(write func(*bag) error) error {
+	if err := c.s.lock(); err != nil {
+		return err
+	}
+	defer c.s.mu.Unlock()
+	if err := c.s.writable(true); err != nil {
+		return err
+	}
+	if c.s.m.signed {
+		return ErrEncryptionRequired
+	}
+	if err := write(&c.s.client); err != nil {
+		return err
+	}
+	c.s.changed()
+	return nil
+}
+
+// PopRaw is Pop without decoding.
+func (c Client) PopRaw(ctx context.Context, key string) (json.RawMessage, bool, error) {
+	return popRaw(ctx, c, key)
+}
+
+func (c Client) take(ctx context.Context, key string, accept func(json.RawMessage) error) (bool, error) {
+	text, ok, err := c.text(ctx, key)
+	if err != nil || !ok {
+		return false, err
+	}
+	taken := false
+	err = c.change(func(b *bag) error {
+		if text, taken, _ = b.lookup(key); !taken {
+			return nil
+		}
+		if err := accept(text); err != nil {
+			taken = false
+			return err
+		}
+		b.remove(key)
+		return nil
+	})
+	return taken, err
+}
+
+// Remove deletes the value under key, if there is one.
+func (c Client) Remove(_ context.Context, key string) error {
+	return c.change(func(b *bag) error {
+		b.remove(key)
+		return nil
+	})
+}
+
+// Clear empties the client state.
+func (c Client) Clear(context.Context) error {
+	return c.change(func(b *bag) error {
+		b.clear()
+		return nil
+	})
+}
+
+// IsEmpty reports whether the client state holds no value.
+func (c Client) IsEmpty(ctx context.Context) (bool, error) {
+	keys, err := c.Keys(ctx)
+	return len(keys) == 0, err
+}
+
+// Keys lists the state keys of the client state in order.
+func (c Client) Keys(context.Context) ([]string, error) {
+	if err := c.s.lock(); err != nil {
+		return nil, err
+	}
+	defer c.s.mu.Unlock()
+	c.s.touched = true
+	return c.s.client.keys(), nil
+}
+
+// Format writes "client state" for every verb, and nothing of what it holds.
+func (Client) Format(f fmt.State, _ rune) { io.WriteString(f, "client state") }

@@ -1,0 +1,55 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What the methods of a Session return beside the errors of package store.
+// Test for them with errors.Is.
+var (
+	// ErrNotInstalled: the request did not pass the middleware, so that there
+	// is no session to work on.
+	ErrNotInstalled = errors.New("session: not installed: the request did not pass through Manager.Middleware")
+	// ErrClosed: the session was used after its request.
+	ErrClosed = errors.New("session: used after the end of its request")
+	// ErrInvalidated: a write after Invalidate or SignOut. Reset begins a new
+	// session in the same request.
+	ErrInvalidated = errors.New("session: written to after it was invalidated: call Reset to begin a new one")
+	// ErrResponseStarted: the response's headers have left, so that a cookie
+	// can no longer reach the client.
+	ErrResponseStarted = errors.New("session: the response has started: this change needs a cookie, make it before the first byte is written")
+	// ErrCookieTooLarge: the name and value of the cookie would exceed the
+	// 4096 bytes that browsers accept (RFC 6265bis, 5.6).
+	ErrCookieTooLarge = errors.New("session: the cookie would exceed 4096 bytes: keep large values in the server state")
+	// ErrEncryptionRequired: a client state was written while session.cookie.crypto is sign.
+	ErrEncryptionRequired = errors.New("session: client state needs session.cookie.crypto: encrypt")
+	// ErrNoKeys: a Manager whose sessions outlive the process was given no key.
+	ErrNoKeys = errors.New("session: session.cookie.keys is empty: make a key with `openssl rand -base64 32`, and give every instance the same")
+	// ErrEmptySubject: SignIn was called with the empty subject, which means nobody.
+	ErrEmptySubject = errors.New("session: sign in: the subject is empty")
+	// ErrInvalidValue is wrapped by every ValueError.
+	ErrInvalidValue = errors.New("the value is not what JSON or the type allows")
+)
+
+// ValueError says that a value could not be encoded to JSON, or decoded into
+// the type asked for. It names the state key and the side, never the value. It
+// is an ErrInvalidValue.
+type ValueError struct {
+	Side string // "server" or "client"
+	Key  string // the state key
+	Op   string // "encode" or "decode"
+	Type string // the Go type
+}
+
+// Error names the side, the state key and the Go type.
+func (e *ValueError) Error() string {
+	if e.Op == "encode" {
+		return fmt.Sprintf("session: %s state %q: a %s cannot be encoded as JSON", e.Side, e.Key, e.Type)
+	}
+	return fmt.Sprintf("session: %s state %q: what is stored does not decode into a %s", e.Side, e.Key, e.Type)
+}
+
+// Unwrap gives ErrInvalidValue. The cause is kept back: encoding/json quotes
+// values in its messages.
+func (e *ValueError) Unwrap() error { return ErrInvalidValue }

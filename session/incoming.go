@@ -1,0 +1,210 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fxsession/sessions/internal/statecodec"
+)
+
+// Incoming is what the cookie of a request says, verified and not yet
+// compared with the store. It cannot be changed. The zero Incoming is that of
+// no cookie.
+type Incoming struct {
+	*holder // fmt follows one pointer, not two
+}
+
+type holder struct{ *incoming }
+
+type incoming struct {
+	payload payload
+	client  map[string]json.RawMessage
+}
+
+// says gives what the cookie says, nil for the zero Incoming.
+func (in Incoming) says() *incoming {
+	if in.holder == nil {
+		return nil
+	}
+	return in.incoming
+}
+
+// ID is the session's ID; the zero ID when it has no record.
+func (in Incoming) ID() ID {
+	if !in.HasRecord() {
+		return ID{}
+	}
+	return makeID(in.payload.id)
+}
+
+// HasRecord reports whether the cookie says that the store has a record of the
+// session.
+func (in Incoming) HasRecord() bool { return in.says() != nil && in.payload.record }
+
+// BeganAt is when the session began, for its absolute lifetime.
+func (in Incoming) BeganAt() time.Time {
+	if in.says() == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(in.payload.began)
+}
+
+// ExpiresAt is when the cookie stops to open anything.
+func (in Incoming) ExpiresAt() time.Time {
+	if in.says() == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(in.payload.expires)
+}
+
+// Client is the client state; the map is the caller's own.
+func (in Incoming) Client() map[string]json.RawMessage {
+	if in.says() == nil {
+		return nil
+	}
+	state := maps.Clone(in.client)
+	for key, text := range state {
+		state[key] = bytes.Clone(text)
+	}
+	return state
+}
+
+// Format writes "incoming session" for every verb, and nothing of what it holds.
+func (Incoming) Format(f fmt.State, _ rune) { io.WriteString(f, "incoming session") }
+
+// payload is the fixed part of a cookie.
+type payload struct {
+	record         bool
+	id             rawID // zero without a record
+	began, expires int64
+}
+
+const (
+	flagRecord = 1 << 0
+	// maxPayload is the longest fixed part, in bytes: flags, ID, two times.
+	maxPayload = 1 + len(rawID{}) + 2*binary.MaxVarintLen64
+	// maxCookie is what browsers accept for name and value together, in bytes
+	// (RFC 6265bis, 5.6).
+	maxCookie = 4096
+	// maxCandidates bounds how many cookies of the right name are tried.
+	maxCandidates = 8
+)
+
+// append writes the payload: flags, the ID if there is a record, when the
+// session began and how long after that it expires, in Unix milliseconds.
+func (p payload) append(dst []byte) []byte {
+	if p.record {
+		dst = append(dst, flagRecord)
+		dst = append(dst, p.id[:]...)
+	} else {
+		dst = append(dst, 0)
+	}
+	dst = binary.AppendUvarint(dst, uint64(p.began))
+	return binary.AppendUvarint(dst, uint64(p.expires-p.began))
+}
+
+// parse reads what append wrote, and the client state behind it.
+func parse(text []byte) (in incoming, ok bool) {
+	if len(text) == 0 || text[0]&^flagRecord != 0 {
+		return incoming{}, false
+	}
+	in.payload.record = text[0]&flagRecord != 0
+	text = text[1:]
+	if in.payload.record {
+		if len(text) < len(rawID{}) {
+			return incoming{}, false
+		}
+		text = text[copy(in.payload.id[:], text):]
+	}
+	began, n := binary.Uvarint(text)
+	if n <= 0 || began > maxTime {
+		return incoming{}, false
+	}
+	lasts, m := binary.Uvarint(text[n:])
+	if m <= 0 || lasts > maxTime {
+		return incoming{}, false
+	}
+	in.payload.began, in.payload.expires = int64(began), int64(began+lasts)
+	if text = text[n+m:]; len(text) > 0 {
+		client, err := statecodec.Decode(text)
+		if err != nil {
+			return incoming{}, false
+		}
+		in.client = client
+	}
+	return in, true
+}
+
+// maxTime keeps the sum of two times far from overflow.
+const maxTime = 1 << 60
+
+// read gives what the first cookie that opens, verifies and has not expired
+// says; nil if there is none. present reports whether one verifies, expired or
+// not: the client then holds a cookie of ours.
+func (m *Manager) read(header http.Header) (in *incoming, present bool) {
+	tried := 0
+	for _, line := range header["Cookie"] {
+		for len(line) > 0 && tried < maxCandidates {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			name, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+			if !ok || name != m.cookieName {
+				continue
+			}
+			tried++
+			got, verdict := m.openCookie(value)
+			if verdict == cookieRejected {
+				m.telemetry.rejected()
+				continue
+			}
+			present = true
+			if verdict == cookieLive {
+				return &got, true
+			}
+		}
+	}
+	return nil, present
+}
+
+type verdict int
+
+const (
+	cookieRejected verdict = iota
+	cookieExpired
+	cookieLive
+)
+
+// openCookie verifies the value of one cookie.
+func (m *Manager) openCookie(value string) (incoming, verdict) {
+	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	if len(m.cookieName)+len(value) > maxCookie {
+		return incoming{}, cookieRejected
+	}
+	text, err := m.sealer.Open(value)
+	if err != nil {
+		return incoming{}, cookieRejected
+	}
+	in, ok := parse(text)
+	if !ok {
+		return incoming{}, cookieRejected
+	}
+	now := m.now()
+	if now >= in.payload.expires || m.maxLifetime > 0 && now >= in.payload.began+m.maxLifetime {
+		return incoming{}, cookieExpired
+	}
+	return in, cookieLive
+}
+
+// fits reports whether a client state of n encoded bytes fits into the cookie.
+func (m *Manager) fits(n int) bool {
+	return len(m.cookieName)+m.sealer.Size(maxPayload+n) <= maxCookie
+}

@@ -1,0 +1,22 @@
+package session_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/fxsession/sessions/internal/testbackends"
+)
+
+func TestMain(m *testing.M) {
+	code := testbackends.Main(m)
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

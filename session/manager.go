@@ -1,0 +1,208 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/sealing"
+	"github.com/fxsession/sessions/store"
+)
+
+// Manager makes the sessions of one cookie over one store. It is safe for
+// concurrent use; an application usually has one.
+type Manager struct {
+	store       *store.SessionStore
+	sealer      *sealing.Sealer
+	cookieName  string
+	template    http.Cookie
+	handleError ErrorHandler
+	clock       func() time.Time
+	logger      *zap.Logger
+	telemetry   *telemetry
+	saveTimeout time.Duration
+
+	// What the configuration says, as the saves need it; times in milliseconds.
+	ttl, maxLifetime int64
+	threshold        float64
+	extendOnChanges  bool
+	skipIfEmpty      bool
+	allowMissing     bool
+	persistent       bool
+	sendAlways       bool
+	signed           bool
+}
+
+// Option changes what [NewManager] makes.
+type Option func(*options)
+
+type options struct {
+	handleError ErrorHandler
+	clock       func() time.Time
+	logger      *zap.Logger
+	meters      metric.MeterProvider
+}
+
+// WithErrorHandler puts h in the place of the one that answers when a session
+// cannot be saved, which is [Manager.DefaultErrorHandler].
+func WithErrorHandler(h ErrorHandler) Option { return func(o *options) { o.handleError = h } }
+
+// WithClock puts now in the place of time.Now, for tests.
+func WithClock(now func() time.Time) Option { return func(o *options) { o.clock = now } }
+
+// WithLogger logs to l what no response can say. Without it nothing is logged.
+func WithLogger(l *zap.Logger) Option { return func(o *options) { o.logger = l } }
+
+// WithMeterProvider counts rejected cookies (session.cookies.rejected) and
+// records that were missing, corrupt or over when they were asked for
+// (session.records.lost, by cause).
+func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
+
+// NewManager makes a Manager. A configuration that is not valid is a
+// *config.Error that lists all that is wrong. Without keys a Manager makes one
+// for store.driver memory, whose sessions end with the process just as the key
+// does, and says so in the log; with any other driver the error is ErrNoKeys.
+func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option) (*Manager, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, errors.New("session: NewManager needs a store: see store.New")
+	}
+	o := options{clock: time.Now, logger: zap.NewNop()}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	m := &Manager{
+		store:           s,
+		template:        template(cfg.Cookie),
+		handleError:     o.handleError,
+		clock:           o.clock,
+		logger:          o.logger,
+		telemetry:       newTelemetry(o.meters),
+		saveTimeout:     cfg.Store.Timeout,
+		ttl:             wholeMilliseconds(cfg.State.TTL),
+		maxLifetime:     wholeMilliseconds(cfg.State.MaxLifetime),
+		threshold:       cfg.State.TTLExtensionThreshold,
+		extendOnChanges: cfg.State.ExtendTTL == config.ExtendTTLOnStateChanges,
+		skipIfEmpty:     cfg.State.ServerStateCreation == config.ServerStateCreationSkipIfEmpty,
+		allowMissing:    cfg.State.MissingServerState == config.MissingServerStateAllow,
+		persistent:      cfg.Cookie.Kind == config.KindPersistent,
+		sendAlways:      cfg.Cookie.Send == config.SendAlways,
+		signed:          cfg.Cookie.Crypto == config.CryptoSign,
+	}
+	m.cookieName = m.template.Name
+	if m.handleError == nil {
+		m.handleError = m.DefaultErrorHandler
+	}
+	if m.saveTimeout <= 0 {
+		m.saveTimeout = store.DefaultTimeout
+	}
+	sealer, err := newSealer(cfg, m.cookieName, m.logger)
+	if err != nil {
+		return nil, err
+	}
+	m.sealer = sealer
+	return m, nil
+}
+
+func newSealer(cfg config.SessionConfig, name string, logger *zap.Logger) (*sealing.Sealer, error) {
+	keys := cfg.Cookie.Keys
+	if len(keys) == 0 {
+		if cfg.Store.Driver != config.DriverMemory {
+			return nil, ErrNoKeys
+		}
+		logger.Warn("session: no session.cookie.keys, so one was made for this process alone: sessions end when it does, and no other instance can open them")
+		keys = []config.Key{config.NewKey()}
+	}
+	secrets := make([][sealing.KeySize]byte, len(keys))
+	for i, key := range keys {
+		copy(secrets[i][:], key.Bytes())
+	}
+	scheme := sealing.Encrypt
+	if cfg.Cookie.Crypto == config.CryptoSign {
+		scheme = sealing.Sign
+	}
+	sealer, err := sealing.New(scheme, name, secrets...)
+	if err != nil {
+		return nil, fmt.Errorf("session: set up the cookie: %w", err)
+	}
+	return sealer, nil
+}
+
+// CookieName is the name of the cookie, prefix included.
+func (m *Manager) CookieName() string { return m.cookieName }
+
+// Incoming gives what the request's cookie says and reports whether there is
+// one that opens; nothing is loaded. Of several cookies of the name, the first
+// that verifies and has not expired counts.
+func (m *Manager) Incoming(r *http.Request) (Incoming, bool) {
+	in, _ := m.read(r.Header)
+	return Incoming{&holder{in}}, in != nil
+}
+
+// New makes a session that goes on with in, or a fresh one for nil. It is for
+// tests and for transports other than HTTP; [Manager.Finalize] saves it.
+func (m *Manager) New(in *Incoming) *Session {
+	s := &Session{&core{m: m}}
+	if in != nil && in.says() != nil {
+		s.adopt(in.says(), true)
+	} else {
+		s.adopt(nil, false)
+	}
+	return s
+}
+
+// Open makes the session of r, as [Manager.Middleware] does; r's cookie is
+// looked at when the session is first touched. [Manager.Finalize] saves it.
+func (m *Manager) Open(r *http.Request) *Session {
+	return &Session{&core{m: m, header: r.Header}}
+}
+
+// Finalize saves s and returns the cookie to send with the response, nil when
+// there is nothing to tell the client. The middleware does this by itself. The
+// error is one of package store; nothing is to be sent then.
+func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error) {
+	if !s.installed() {
+		return nil, ErrNotInstalled
+	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	return s.finalize(ctx)
+}
+
+// finalize is the one way from a session to its cookie.
+func (s *Session) finalize(ctx context.Context) (*http.Cookie, error) {
+	if s.opened {
+		if err := s.save(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.outgoing(), nil
+}
+
+// now is the time in Unix milliseconds.
+func (m *Manager) now() int64 { return m.clock().UnixMilli() }
+
+// lifeEnd is the expiry of a session that began at began and is touched now.
+func (m *Manager) lifeEnd(now, began int64) int64 {
+	if end := began + m.maxLifetime; m.maxLifetime > 0 && end < now+m.ttl {
+		return end
+	}
+	return now + m.ttl
+}
+
+func wholeMilliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}

@@ -1,0 +1,189 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/fxsession/sessions/internal/commit"
+	"github.com/fxsession/sessions/store"
+)
+
+// Middleware gives every request that passes it a session, which
+// [FromContext] finds, and is the post-processor: it saves the session before
+// the first byte of the response leaves and sets the cookie when something has
+// changed for the client. When the save fails, the [ErrorHandler] answers in
+// the handler's place. A handler that panics saves nothing.
+//
+// Passing the middleware of the same Manager twice is passing it once. Those
+// of two Managers can be chained; [Manager.FromContext] tells their sessions
+// apart.
+func (m *Manager) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Context().Value(m) != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		x := &exchange{}
+		x.session.core = &x.core
+		x.core.m, x.core.header = m, r.Header
+		x.Context, x.request = r.Context(), r
+		defer x.close()
+		next.ServeHTTP(x.writer.Wrap(w, x), r.WithContext(x))
+		x.finish()
+	})
+}
+
+// exchange is all that the middleware keeps for one request, in one piece of
+// memory: the context that the handler sees, the session and the writer.
+type exchange struct {
+	context.Context
+	session Session
+	core    core
+	writer  commit.Writer
+	request *http.Request // as it came to the middleware
+}
+
+type contextKey struct{}
+
+// Value finds the session, for FromContext and for its Manager.
+func (x *exchange) Value(key any) any {
+	if key == (contextKey{}) || key == any(x.session.m) {
+		return &x.session
+	}
+	return x.Context.Value(key)
+}
+
+// notInstalled is what FromContext returns without the middleware.
+var notInstalled = &Session{}
+
+// FromContext gives the session of a request's context. Without the middleware
+// it is one whose every operation returns ErrNotInstalled; it is never nil.
+// Where the middlewares of several Managers are chained, it is the session of
+// the innermost one.
+func FromContext(ctx context.Context) *Session {
+	if s, ok := ctx.Value(contextKey{}).(*Session); ok {
+		return s
+	}
+	return notInstalled
+}
+
+// FromContext gives the session that m has made for a request; one whose every
+// operation returns ErrNotInstalled when the request did not pass m's
+// middleware.
+func (m *Manager) FromContext(ctx context.Context) *Session {
+	if s, ok := ctx.Value(m).(*Session); ok {
+		return s
+	}
+	return notInstalled
+}
+
+// BeforeHeaders saves the session and sets its cookie.
+func (x *exchange) BeforeHeaders(header http.Header) error {
+	s := &x.session
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.started = true }()
+	// The client may have gone away. What its handler did is done, so the save
+	// goes on; the store's timeout bounds it.
+	cookie, err := s.finalize(context.WithoutCancel(x.Context))
+	if err != nil {
+		s.closed = true
+		return err
+	}
+	if cookie != nil {
+		header.Add("Set-Cookie", cookie.String())
+		varyByCookie(header)
+		header.Set("Cache-Control", "no-store")
+	}
+	return nil
+}
+
+// varyByCookie adds Cookie to the Vary header unless it is there.
+func varyByCookie(header http.Header) {
+	for _, line := range header["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+				return
+			}
+		}
+	}
+	header.Add("Vary", "Cookie")
+}
+
+// Refuse answers the request after a failed save.
+func (x *exchange) Refuse(w http.ResponseWriter, err error) {
+	x.session.m.handleError(w, x.request, err)
+}
+
+// finish is the end of a handler that has returned. What was changed after the
+// response had started is saved now. When that fails, the response is broken
+// off, the one way left to tell the client that not everything took place.
+func (x *exchange) finish() {
+	if err := x.writer.Commit(); err != nil {
+		return // answered by Refuse
+	}
+	s := &x.session
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.opened || s.closed {
+		return
+	}
+	if err := s.save(context.WithoutCancel(x.Context)); err != nil {
+		s.m.logger.Error("session: what was written after the response had started is not stored, the response is broken off", zap.Error(err))
+		panic(http.ErrAbortHandler)
+	}
+	s.closed = true
+}
+
+// close ends the use of the session and of the response. It runs also when
+// the handler panics.
+func (x *exchange) close() {
+	x.session.mu.Lock()
+	x.session.closed = true
+	x.session.mu.Unlock()
+	x.writer.Close()
+}
+
+// ErrorHandler answers a request that failed: because its session could not be
+// saved, or because its handler returned an error. err is one of package
+// store or of this package, or the handler's own. Nothing of the handler's
+// response has left.
+type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
+
+// DefaultErrorHandler answers with a status and its text, and nothing of err:
+// 409 Conflict when another request has ended or renewed the session
+// (store.ErrEnded) or kept changing it (store.ErrConflict), 413 when the
+// request's body was larger than [http.MaxBytesReader] allows, 500 else, which
+// is also logged.
+func (m *Manager) DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
+	status := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, store.ErrEnded), errors.Is(err, store.ErrConflict):
+		status = http.StatusConflict
+	case errors.As(err, new(*http.MaxBytesError)):
+		status = http.StatusRequestEntityTooLarge
+	default:
+		m.logger.Error("session: request failed", zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, http.StatusText(status), status)
+}
+
+// HandleError answers r with the ErrorHandler of the Manager whose middleware
+// it has passed, with the plain text of a status where it has passed none. It is
+// for adapters that let handlers return errors.
+func HandleError(w http.ResponseWriter, r *http.Request, err error) {
+	if s := FromContext(r.Context()); s.installed() {
+		s.m.handleError(w, r, err)
+		return
+	}
+	(&Manager{logger: zap.NewNop()}).DefaultErrorHandler(w, r, err)
+}

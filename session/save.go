@@ -1,0 +1,311 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// errAgain makes save look at the session once more.
+var errAgain = errors.New("session: look again")
+
+// save brings the store to where the session is. It is called with the
+// session locked, and with s.saving held. After an error the session is as it
+// was, and may be saved again.
+func (s *Session) save(ctx context.Context) error {
+	retry := retry{deadline: s.m.saveTimeout}
+	defer retry.stop()
+	for {
+		err := s.saveOnce(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errAgain):
+		case errors.Is(err, store.ErrConflict) && len(s.updates) > 0:
+			if ctx = retry.wait(ctx); ctx == nil {
+				return err
+			}
+			if err := s.reload(ctx); err != nil {
+				return err
+			}
+		case gone(err) && !s.started:
+			s.lose(err)
+		case errors.Is(err, store.ErrDuplicateKey) && retry.once():
+		default:
+			return err
+		}
+		if err := s.replay(); err != nil {
+			return err
+		}
+	}
+}
+
+// saveOnce does what there is to do, by one call to the store wherever one is
+// enough.
+func (s *Session) saveOnce(ctx context.Context) error {
+	now := s.m.now()
+	if s.ended != nil {
+		if !s.signingIn {
+			return s.endedOutcome()
+		}
+		s.lose(s.ended)
+		return errAgain
+	}
+	if s.begun && now >= s.expires && !s.started {
+		s.lose(errOver)
+		return errAgain
+	}
+	switch {
+	case s.record && s.fate == end:
+		return s.deleteRecord(ctx)
+	case s.record && s.fate == renew:
+		return s.renewRecord(ctx, now)
+	case s.record:
+		return s.updateRecord(ctx, now)
+	case s.wantsRecord():
+		return s.createRecord(ctx, now)
+	}
+	s.keepWithoutRecord(now)
+	return nil
+}
+
+// errOver is the cause of a session that has passed its expiry during the
+// request.
+var errOver = errors.New("session: over")
+
+// endedOutcome is what a request gets whose session was ended by another one:
+// the error, if there is something that it would have saved.
+func (s *Session) endedOutcome() error {
+	unsaved := s.server.dirty() || s.client.dirty() || s.subject != nil || s.fate == renew
+	if s.fate == end { // it has ended, as was asked for, unless it goes on under another ID
+		unsaved = unsaved || errors.Is(s.ended, store.ErrRenewed)
+	}
+	if unsaved {
+		return s.ended
+	}
+	return nil
+}
+
+func (s *Session) deleteRecord(ctx context.Context) error {
+	err := s.m.store.Delete(ctx, s.id.key())
+	if err != nil && !gone(err) {
+		return s.noteEnded(err)
+	}
+	s.record, s.id, s.version, s.fate = false, rawID{}, 0, keep
+	return errAgain
+}
+
+func (s *Session) renewRecord(ctx context.Context, now int64) error {
+	ch, _ := s.change()
+	id, began, expires := newID(), s.began, s.expires
+	if s.signingIn {
+		began = now
+		expires = s.m.lifeEnd(now, began)
+	} else if later := s.extension(now); later != 0 {
+		expires = later
+	}
+	if expires != s.expires {
+		ch.TTL = milliseconds(expires - now)
+	}
+	err := s.m.store.ChangeKey(ctx, s.id.key(), id.key(), ch)
+	if err != nil {
+		return s.noteEnded(err)
+	}
+	s.id, s.began, s.expires, s.fate = id, began, expires, keep
+	s.written(ch)
+	return nil
+}
+
+func (s *Session) updateRecord(ctx context.Context, now int64) error {
+	ch, dirty := s.change()
+	expires := s.expires
+	if later := s.extension(now); later != 0 {
+		expires = later
+		ch.TTL = milliseconds(expires - now)
+	}
+	switch {
+	case dirty || ch.TTL != 0:
+		if err := s.m.store.Update(ctx, s.id.key(), ch); err != nil {
+			if !dirty && !s.client.dirty() && !errors.Is(err, store.ErrEnded) && !gone(err) {
+				s.m.logger.Warn("session: the TTL could not be extended, the response goes out without", zap.Error(err))
+				return nil
+			}
+			return s.noteEnded(err)
+		}
+	case s.client.dirty():
+		// Nothing of this request goes to the store, but a session that has
+		// ended must not get a new cookie.
+		if _, err := s.m.store.Load(ctx, s.id.key()); err != nil {
+			return s.noteEnded(err)
+		}
+		s.clientSaved()
+		return nil
+	default:
+		return nil
+	}
+	s.expires = expires
+	s.written(ch)
+	return nil
+}
+
+// noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
+func (s *Session) noteEnded(err error) error {
+	if errors.Is(err, store.ErrEnded) {
+		s.ended = err
+		return errAgain
+	}
+	return err
+}
+
+// wantsRecord reports whether a session without a record needs one.
+func (s *Session) wantsRecord() bool {
+	if s.subject != nil || len(s.server.state()) > 0 {
+		return true
+	}
+	return !s.begun && !s.m.skipIfEmpty && len(s.client.state()) > 0
+}
+
+func (s *Session) createRecord(ctx context.Context, now int64) error {
+	id, began := newID(), s.began
+	if !s.begun || s.signingIn {
+		began = now
+	}
+	expires := s.m.lifeEnd(now, began)
+	rec := store.Record{
+		State:     s.server.state(),
+		CreatedAt: time.UnixMilli(now),
+		TTL:       milliseconds(expires - now),
+	}
+	if s.subject != nil {
+		rec.Subject = *s.subject
+	}
+	if err := s.m.store.Create(ctx, id.key(), rec); err != nil {
+		return err
+	}
+	s.record, s.id, s.version = true, id, 1
+	s.begun, s.began, s.expires = true, began, expires
+	s.baseSubject, s.subject, s.signingIn, s.updates = rec.Subject, nil, false, nil
+	s.server.saved()
+	s.clientSaved()
+	return nil
+}
+
+// keepWithoutRecord is the save of a session that has client state alone.
+func (s *Session) keepWithoutRecord(now int64) {
+	if !s.begun && len(s.client.state()) > 0 {
+		s.begun, s.began, s.expires = true, now, s.m.lifeEnd(now, now)
+	} else if later := s.extension(now); s.begun && later != 0 {
+		s.expires = later
+	}
+	s.server.saved()
+	s.updates = nil
+	s.clientSaved()
+}
+
+// change is what the request did to the record; dirty says whether that is
+// anything.
+func (s *Session) change() (ch store.Change, dirty bool) {
+	ch.Set, ch.Clear, ch.Subject = s.server.set, s.server.cleared, s.subject
+	for key := range s.server.removed {
+		ch.Remove = append(ch.Remove, key)
+	}
+	if len(s.updates) > 0 {
+		ch.IfVersion = s.version
+	}
+	return ch, s.server.dirty() || s.subject != nil
+}
+
+// written takes over that the store has done ch.
+func (s *Session) written(ch store.Change) {
+	if ch.IfVersion != 0 {
+		s.version++
+	} else {
+		s.version = 0 // others may have written as well
+	}
+	if ch.Subject != nil {
+		s.baseSubject = *ch.Subject
+	}
+	s.subject, s.signingIn, s.updates = nil, false, nil
+	s.server.saved()
+	s.clientSaved()
+}
+
+func (s *Session) clientSaved() {
+	if s.client.dirty() {
+		s.clientChanged = true
+		s.client.saved()
+	}
+}
+
+// extension is the expiry that the session gets by being touched, 0 when it
+// keeps the one that it has.
+func (s *Session) extension(now int64) int64 {
+	if s.started || !s.begun {
+		return 0
+	}
+	if !s.touched || s.m.extendOnChanges && !s.changes() {
+		return 0
+	}
+	if s.m.threshold < 1 && float64(s.expires-now) >= s.m.threshold*float64(s.m.ttl) {
+		return 0
+	}
+	if later := s.m.lifeEnd(now, s.began); later > s.expires {
+		return later
+	}
+	return 0
+}
+
+// changes reports whether the request has changed the session.
+func (s *Session) changes() bool {
+	return s.server.dirty() || s.client.dirty() || s.subject != nil || s.fate != keep
+}
+
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// retry paces the attempts of one save.
+type retry struct {
+	deadline   time.Duration
+	attempts   int
+	duplicates int
+	cancel     context.CancelFunc
+}
+
+// wait pauses for a random moment that grows with the attempts: none before
+// the second, 32 ms at most. It returns the context for the next attempt, which
+// ends at the deadline of the save, or nil when that has passed.
+func (r *retry) wait(ctx context.Context) context.Context {
+	if r.cancel == nil {
+		ctx, r.cancel = context.WithTimeout(ctx, r.deadline)
+	}
+	if r.attempts > 0 {
+		pause := time.NewTimer(rand.N(time.Millisecond / 2 << min(r.attempts, 6)))
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+		}
+	}
+	r.attempts++
+	if ctx.Err() != nil {
+		return nil
+	}
+	return ctx
+}
+
+// once reports true three times: a second duplicate of 128 random bits is a
+// broken store, not bad luck.
+func (r *retry) once() bool {
+	r.duplicates++
+	return r.duplicates <= 3
+}
+
+func (r *retry) stop() {
+	if r.cancel != nil {
+		r.cancel()
+	}
+}

@@ -1,0 +1,539 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// Session is the session of one request. Its own methods work on the server
+// state and on the session as a whole; [Session.Client] gives the client state.
+//
+// A Session is safe for concurrent use by the goroutines of its handler, and
+// returns ErrClosed after the request. What is written before the first byte
+// of the response is stored before that byte leaves; server state written
+// later is stored when the handler returns.
+//
+// Every method that touches the session can return ErrNotInstalled or
+// ErrClosed; every method that takes a context and reads can return an error
+// of package store when the record cannot be loaded.
+//
+// The zero Session returns ErrNotInstalled.
+type Session struct {
+	// Behind a pointer, and that behind the *Session that everybody has,
+	// because fmt follows one pointer and no more: a program that prints a
+	// struct of its own does not print IDs and values.
+	*core
+}
+
+// core is what a Session is.
+type core struct {
+	m *Manager
+
+	saving sync.Mutex // one save at a time; taken before mu
+	mu     sync.Mutex // guards what follows
+	header http.Header
+	opened bool // the request's cookie has been looked at
+	closed bool // the request is over
+	// started: the headers have left, a cookie can no longer be set.
+	started bool
+	touched bool // something was read or changed
+	edits   uint64
+
+	held  heldCookie // what the client has
+	begun bool       // there is a session: the request's own, or one begun since
+	// began and expires are Unix milliseconds; 0 until the session has begun.
+	began, expires int64
+
+	record      bool // the store has a record of this session, under id
+	id          rawID
+	fate        fate
+	version     uint64 // of the record, 0 while not known
+	baseSubject string // as loaded
+
+	server, client bag
+	clientChanged  bool    // the client does not yet have the client state
+	subject        *string // to be set
+	updates        []update
+	signingIn      bool
+	invalidated    bool
+	ended          error // the ErrEnded that the store has given for the record
+}
+
+// heldCookie is what the request's cookie, or the last one sent, says.
+type heldCookie struct {
+	present bool // a cookie of ours is there, though it may open nothing any more
+	valid   bool
+	payload payload
+}
+
+// fate is what the next save is to do with the record.
+type fate int
+
+const (
+	keep  fate = iota
+	renew      // under a new ID
+	end        // delete it
+)
+
+// update is one call of Field.Update that depends on what the store holds.
+type update struct {
+	key string
+	fn  func(json.RawMessage, bool) (json.RawMessage, error)
+}
+
+// installed reports whether the session is one that a Manager made.
+func (s *Session) installed() bool { return s != nil && s.core != nil }
+
+// lock takes the session for one operation, with its cookie opened.
+func (s *Session) lock() error {
+	if !s.installed() {
+		return ErrNotInstalled
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.open()
+	return nil
+}
+
+// open looks at the request's cookie, once.
+func (s *Session) open() {
+	if s.opened {
+		return
+	}
+	s.opened = true
+	in, present := s.m.read(s.header)
+	s.header = nil
+	s.adopt(in, present)
+}
+
+// adopt goes on with what a cookie says; nil is none.
+func (s *Session) adopt(in *incoming, present bool) {
+	s.opened = true
+	s.held.present = present
+	if in == nil {
+		s.server.begin()
+		s.client.begin()
+		return
+	}
+	s.held.valid, s.held.payload = true, in.payload
+	s.begun, s.began, s.expires = true, in.payload.began, in.payload.expires
+	s.record, s.id = in.payload.record, in.payload.id
+	s.client.learn(in.client)
+	if !s.record {
+		s.server.begin()
+	}
+}
+
+// writable says whether a change can still be made; one that needs a cookie
+// only before the response has started.
+func (s *Session) writable(needsCookie bool) error {
+	switch {
+	case s.invalidated:
+		return ErrInvalidated
+	case !s.started:
+		return nil
+	case s.ended != nil:
+		return s.ended
+	case needsCookie || !s.record || s.fate != keep:
+		return ErrResponseStarted
+	}
+	return nil
+}
+
+// changed notes that something was written.
+func (s *Session) changed() {
+	s.touched = true
+	s.edits++
+}
+
+// load makes the server state known. It is called with the session locked.
+func (s *Session) load(ctx context.Context) error {
+	s.touched = true
+	if s.server.known {
+		return nil
+	}
+	return s.reload(ctx)
+}
+
+// reload asks the store for the record, also when it was loaded before.
+func (s *Session) reload(ctx context.Context) error {
+	rec, err := s.m.store.Load(ctx, s.id.key())
+	switch {
+	case err == nil:
+		s.server.learn(rec.State)
+		s.baseSubject, s.version = rec.Subject, rec.Version
+		return nil
+	case errors.Is(err, store.ErrEnded):
+		s.endedUnder(err)
+		return nil
+	case gone(err):
+		s.lose(err)
+		return nil
+	}
+	return err
+}
+
+// gone reports whether err says that a record will not be found again.
+func gone(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt)
+}
+
+// endedUnder goes on after the session was deleted or renewed by another
+// request: what it held is no longer this request's to see.
+func (s *Session) endedUnder(err error) {
+	s.ended = err
+	s.server.disown()
+	s.client.disown()
+	s.baseSubject = ""
+}
+
+// lose goes on without the record, which cause says is missing: as a fresh
+// session that holds what this request has written or, where the configuration
+// allows a missing record, with the client state kept.
+func (s *Session) lose(cause error) {
+	s.m.telemetry.lost(cause)
+	s.record, s.id, s.version, s.fate, s.baseSubject = false, rawID{}, 0, keep, ""
+	s.ended = nil
+	s.server.disown()
+	if !errors.Is(cause, store.ErrNotFound) || !s.m.allowMissing {
+		s.client.disown()
+		s.begun = false
+	}
+}
+
+// Get decodes the value under key into what v points to and reports whether
+// there is one. v is untouched when there is none, or on an error. The error
+// is a *ValueError when the value does not fit.
+func (s *Session) Get(ctx context.Context, key string, v any) (bool, error) {
+	return get(ctx, s, key, v)
+}
+
+// Set writes v under key. It needs no load. The error is a *ValueError when
+// JSON refuses v, ErrInvalid of package store when key cannot be a state key,
+// ErrInvalidated, or ErrResponseStarted when there is no record yet and the
+// cookie can no longer be sent.
+func (s *Session) Set(ctx context.Context, key string, v any) error { return set(ctx, s, key, v) }
+
+// Pop is Get and, when there is a value that fits, Remove.
+func (s *Session) Pop(ctx context.Context, key string, v any) (bool, error) {
+	return pop(ctx, s, key, v)
+}
+
+// GetRaw is Get without decoding. The bytes are the caller's own.
+func (s *Session) GetRaw(ctx context.Context, key string) (json.RawMessage, bool, error) {
+	text, ok, err := s.text(ctx, key)
+	return bytes.Clone(text), ok, err
+}
+
+// text gives the JSON text under key, which the caller must not change.
+func (s *Session) text(ctx context.Context, key string) (json.RawMessage, bool, error) {
+	if err := s.lock(); err != nil {
+		return nil, false, err
+	}
+	defer s.mu.Unlock()
+	return s.lookup(ctx, key)
+}
+
+func (s *Session) lookup(ctx context.Context, key string) (json.RawMessage, bool, error) {
+	s.touched = true
+	text, ok, settled := s.server.lookup(key)
+	if settled {
+		return text, ok, nil
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, false, err
+	}
+	text, ok, _ = s.server.lookup(key)
+	return text, ok, nil
+}
+
+// SetRaw is Set for a value that is a JSON text already; it is kept byte for
+// byte.
+func (s *Session) SetRaw(ctx context.Context, key string, text json.RawMessage) error {
+	return setRaw(ctx, s, key, text)
+}
+
+func (s *Session) put(_ context.Context, key string, text json.RawMessage) error {
+	if err := store.CheckStateKey(key); err != nil {
+		return err
+	}
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if err := s.writable(false); err != nil {
+		return err
+	}
+	s.forget(key)
+	s.server.put(key, text)
+	s.changed()
+	return nil
+}
+
+// forget drops the updates of key: an absolute write has overtaken them.
+func (s *Session) forget(key string) {
+	kept := s.updates[:0]
+	for _, u := range s.updates {
+		if u.key != key {
+			kept = append(kept, u)
+		}
+	}
+	s.updates = kept
+}
+
+// PopRaw is Pop without decoding.
+func (s *Session) PopRaw(ctx context.Context, key string) (json.RawMessage, bool, error) {
+	return popRaw(ctx, s, key)
+}
+
+func (s *Session) take(ctx context.Context, key string, accept func(json.RawMessage) error) (bool, error) {
+	if err := s.lock(); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	if s.invalidated {
+		return false, nil
+	}
+	text, ok, err := s.lookup(ctx, key)
+	if err != nil || !ok {
+		return false, err
+	}
+	if err := s.writable(false); err != nil {
+		return false, err
+	}
+	if err := accept(text); err != nil {
+		return false, err
+	}
+	s.forget(key)
+	s.server.remove(key)
+	s.changed()
+	return true, nil
+}
+
+// Remove deletes the value under key, if there is one. It needs no load.
+func (s *Session) Remove(_ context.Context, key string) error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if err := s.writable(false); err != nil {
+		return err
+	}
+	s.forget(key)
+	s.server.remove(key)
+	s.changed()
+	return nil
+}
+
+// Clear empties the server state and keeps the record, with its subject. It
+// needs no load.
+func (s *Session) Clear(context.Context) error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if err := s.writable(false); err != nil {
+		return err
+	}
+	s.updates = nil
+	s.server.clear()
+	s.changed()
+	return nil
+}
+
+// IsEmpty reports whether the server state holds no value.
+func (s *Session) IsEmpty(ctx context.Context) (bool, error) {
+	keys, err := s.Keys(ctx)
+	return len(keys) == 0, err
+}
+
+// Keys lists the state keys of the server state in order.
+func (s *Session) Keys(ctx context.Context) ([]string, error) {
+	if err := s.lock(); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	return s.server.keys(), nil
+}
+
+// Load loads the record now, for a handler that wants to know early whether
+// the store can be reached. Reads do it by themselves; it happens at most once.
+func (s *Session) Load(ctx context.Context) error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	return s.load(ctx)
+}
+
+// Subject says who is signed in; "" if nobody is.
+func (s *Session) Subject(ctx context.Context) (string, error) {
+	if err := s.lock(); err != nil {
+		return "", err
+	}
+	defer s.mu.Unlock()
+	if s.subject != nil {
+		s.touched = true
+		return *s.subject, nil
+	}
+	err := s.load(ctx)
+	return s.baseSubject, err
+}
+
+// SignIn makes subject the one who is signed in. The session goes on under a
+// new ID, so that an ID from before the sign-in is worth nothing (OWASP ASVS
+// 5.0, 7.2.4), and its absolute lifetime begins anew. It succeeds also where
+// the request's own session has ended meanwhile: the new one then holds what
+// this request has written and nothing of the old. ErrEmptySubject, ErrInvalidated,
+// ErrResponseStarted.
+func (s *Session) SignIn(_ context.Context, subject string) error {
+	if subject == "" {
+		return ErrEmptySubject
+	}
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if err := s.writable(true); err != nil {
+		return err
+	}
+	s.subject = &subject
+	s.signingIn = true
+	if s.record && s.fate == keep {
+		s.fate = renew
+	}
+	s.changed()
+	return nil
+}
+
+// SignOut is Invalidate.
+func (s *Session) SignOut(context.Context) error { return s.Invalidate() }
+
+// CycleID lets the session go on, both states kept, under a new ID; the old
+// one is dead from then on. Several calls are one; on a session without a
+// record there is nothing to renew. ErrInvalidated, ErrResponseStarted.
+func (s *Session) CycleID() error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if err := s.writable(true); err != nil {
+		return err
+	}
+	if s.record && s.fate == keep {
+		s.fate = renew
+		s.changed()
+	}
+	return nil
+}
+
+// Delete removes the record, subject and all, and keeps the session with its
+// client state; a later write begins a record under a fresh ID. ErrInvalidated,
+// ErrResponseStarted.
+func (s *Session) Delete() error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if err := s.writable(true); err != nil {
+		return err
+	}
+	s.dropRecord()
+	return nil
+}
+
+// dropRecord empties the server side; the next save deletes the record.
+func (s *Session) dropRecord() {
+	if s.record {
+		s.fate = end
+	}
+	s.server.begin()
+	s.updates, s.subject, s.baseSubject, s.signingIn = nil, nil, "", false
+	s.changed()
+}
+
+// Invalidate ends the session: the record goes, both states with it, and the
+// client is told to remove its cookie. Reads are empty from then on and writes
+// return ErrInvalidated. After the response has started the record still goes;
+// the cookie that stays with the client then opens nothing. When another
+// request has renewed the session under this one, the save returns ErrEnded of
+// package store: the renewed session is still there.
+func (s *Session) Invalidate() error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	s.drop()
+	s.invalidated = true
+	return nil
+}
+
+// Reset ends the session, as Invalidate does, and goes on with a fresh one,
+// which begins when something is written. ErrResponseStarted.
+func (s *Session) Reset() error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	if s.started {
+		return ErrResponseStarted
+	}
+	s.drop()
+	s.invalidated = false
+	return nil
+}
+
+// drop empties both sides; the session is over.
+func (s *Session) drop() {
+	s.dropRecord()
+	s.client.begin()
+	s.begun = false
+}
+
+// IsInvalidated reports whether Invalidate or SignOut was called, and Reset
+// not since.
+func (s *Session) IsInvalidated() bool {
+	if !s.installed() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.invalidated
+}
+
+// Sync saves the session now rather than when the response starts, so that the
+// handler sees the outcome. It may be called more than once. The error is one of
+// package store; errors.Is with store.ErrEnded says that the session was ended
+// or renewed by another request meanwhile.
+func (s *Session) Sync(ctx context.Context) error {
+	if !s.installed() {
+		return ErrNotInstalled
+	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	return s.save(ctx)
+}
+
+// Client gives the client state of the session.
+func (s *Session) Client() Client { return Client{s} }
+
+// Format writes "session" for every verb, and nothing of what it holds.
+func (*Session) Format(f fmt.State, _ rune) { io.WriteString(f, "session") }

@@ -1,0 +1,172 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+)
+
+// State is either side of a session: a [*Session] is its server state, a
+// [Client] its client state. A [Field] works on both.
+type State interface {
+	side() side
+	// text gives the JSON text under key, not to be changed.
+	text(ctx context.Context, key string) (json.RawMessage, bool, error)
+	put(ctx context.Context, key string, text json.RawMessage) error
+	// take removes the value under key once accept has returned nil for it.
+	take(ctx context.Context, key string, accept func(json.RawMessage) error) (bool, error)
+	// Remove deletes the value under key, if there is one.
+	Remove(ctx context.Context, key string) error
+	update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error
+}
+
+func (*Session) side() side { return serverSide }
+func (Client) side() side   { return clientSide }
+
+func get(ctx context.Context, state State, key string, v any) (bool, error) {
+	text, ok, err := state.text(ctx, key)
+	if err != nil || !ok {
+		return false, err
+	}
+	err = decode(state.side(), key, text, v)
+	return err == nil, err
+}
+
+func set(ctx context.Context, state State, key string, v any) error {
+	text, err := encode(state.side(), key, v)
+	if err != nil {
+		return err
+	}
+	return state.put(ctx, key, text)
+}
+
+func setRaw(ctx context.Context, state State, key string, text json.RawMessage) error {
+	if !json.Valid(text) {
+		return &ValueError{Side: state.side().String(), Key: key, Op: "encode", Type: "json.RawMessage"}
+	}
+	return state.put(ctx, key, append(json.RawMessage(nil), text...))
+}
+
+func pop(ctx context.Context, state State, key string, v any) (bool, error) {
+	return state.take(ctx, key, func(text json.RawMessage) error {
+		return decode(state.side(), key, text, v)
+	})
+}
+
+func popRaw(ctx context.Context, state State, key string) (taken json.RawMessage, ok bool, err error) {
+	ok, err = state.take(ctx, key, func(text json.RawMessage) error {
+		taken = append(json.RawMessage(nil), text...)
+		return nil
+	})
+	return taken, ok, err
+}
+
+// errNilUpdate is what Field.Update without a function returns.
+var errNilUpdate = errors.New("session: update: the function is nil")
+
+// update is a read-modify-write of the server state. fn runs while the session
+// is not locked, so that it may read the session.
+func (s *Session) update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
+	for {
+		text, ok, edits, derived, err := s.read(ctx, key)
+		if err != nil {
+			return err
+		}
+		next, err := fn(text, ok)
+		if err != nil {
+			return err
+		}
+		if err := s.lock(); err != nil {
+			return err
+		}
+		if err := s.writable(false); err != nil {
+			s.mu.Unlock()
+			return err
+		}
+		if s.edits != edits { // another goroutine was faster
+			s.mu.Unlock()
+			continue
+		}
+		s.server.put(key, next)
+		if derived {
+			s.updates = append(s.updates, update{key, fn})
+		}
+		s.changed()
+		s.mu.Unlock()
+		return nil
+	}
+}
+
+// read gives the value under key for an update. derived says that it comes
+// from the record, so that the record must not have moved on when the outcome
+// is saved.
+func (s *Session) read(ctx context.Context, key string) (text json.RawMessage, ok bool, edits uint64, derived bool, err error) {
+	if err := s.lock(); err != nil {
+		return nil, false, 0, false, err
+	}
+	defer s.mu.Unlock()
+	if err := s.writable(false); err != nil {
+		return nil, false, 0, false, err
+	}
+	derived = s.record && s.fate != end && s.ended == nil && (s.hasUpdate(key) || !s.server.overrides(key))
+	if derived && s.version == 0 {
+		if err := s.reload(ctx); err != nil {
+			return nil, false, 0, false, err
+		}
+	}
+	text, ok, err = s.lookup(ctx, key)
+	return text, ok, s.edits, derived, err
+}
+
+func (s *Session) hasUpdate(key string) bool {
+	for _, u := range s.updates {
+		if u.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// replay runs the updates again over a record that was just loaded or lost.
+func (s *Session) replay() error {
+	for {
+		for _, u := range s.updates {
+			delete(s.server.set, u.key)
+		}
+		edits, again := s.edits, false
+		for _, u := range s.updates {
+			text, ok, _ := s.server.lookup(u.key)
+			next, err := s.unlocked(u.fn, text, ok)
+			if err != nil {
+				return err
+			}
+			if again = s.edits != edits; again {
+				break
+			}
+			s.server.put(u.key, next)
+		}
+		if !again {
+			return nil
+		}
+	}
+}
+
+// unlocked runs fn while the session is not locked.
+func (s *Session) unlocked(fn func(json.RawMessage, bool) (json.RawMessage, error), text json.RawMessage, ok bool) (json.RawMessage, error) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return fn(text, ok)
+}
+
+// update of the client state is a read and a write: only this request has it.
+func (c Client) update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
+	text, ok, err := c.text(ctx, key)
+	if err != nil {
+		return err
+	}
+	next, err := fn(text, ok)
+	if err != nil {
+		return err
+	}
+	return c.put(ctx, key, next)
+}

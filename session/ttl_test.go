@@ -1,0 +1,284 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+)
+
+// remaining is the TTL of the browser's record, to the minute.
+func (b *browser) remaining() time.Duration {
+	b.e.Helper()
+	rec, err := b.e.spy.Backend.Load(b.e.Context(), b.incoming().ID().Key())
+	if err != nil {
+		b.e.Fatal(err)
+	}
+	return rec.TTL.Round(time.Minute)
+}
+
+func load(ctx context.Context, s *session.Session) error { return s.Load(ctx) }
+
+func readClientKeys(ctx context.Context, s *session.Session) error {
+	_, err := s.Client().Keys(ctx)
+	return err
+}
+
+// ttl10h makes ten hours the TTL, so that the default threshold is two hours
+// after the beginning.
+func ttl10h(cfg *config.SessionConfig) { cfg.State.TTL = 10 * time.Hour }
+
+func TestA14_RecordAndCookieAreExtendedTogetherBelowTheThreshold(t *testing.T) {
+	for name, c := range map[string]struct {
+		handle  handler
+		calls   []string // above the threshold
+		touched []string // below it
+	}{
+		"a load":                   {load, []string{"load"}, []string{"load", "update"}},
+		"a write":                  {write("k", "w"), []string{"update"}, []string{"update"}},
+		"a read of client state":   {readClientKeys, nil, []string{"update"}},
+		"a write of client state":  {writeClient("k", "w"), []string{"load"}, []string{"update"}},
+		"a read and a write":       {then(load, write("k", "w")), []string{"load", "update"}, []string{"load", "update"}},
+		"a new ID":                 {cycle, []string{"change key"}, []string{"change key"}},
+		"a new ID and a write":     {then(cycle, write("k", "w")), []string{"change key"}, []string{"change key"}},
+		"a removal of what is not": {func(ctx context.Context, s *session.Session) error { return s.Remove(ctx, "x") }, []string{"update"}, []string{"update"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(e *env) {
+				b := e.browser()
+				b.visit(write("k", "v"))
+				end := b.incoming().ExpiresAt()
+				e.advance(2 * time.Hour) // 0.8 remain, which is not less than 0.8
+				e.calls()
+				b.visit(c.handle)
+				e.wantCalls(c.calls...)
+				if !b.incoming().ExpiresAt().Equal(end) || b.remaining() != 8*time.Hour {
+					t.Errorf("above the threshold: the cookie ends %v, the record lives %v", b.incoming().ExpiresAt(), b.remaining())
+				}
+				e.advance(time.Minute)
+				e.calls()
+				res := b.visit(c.handle)
+				e.wantCalls(c.touched...)
+				b.wantCookie(res, aCookie)
+				if want := e.time().Add(10 * time.Hour); !b.incoming().ExpiresAt().Equal(want) || b.remaining() != 10*time.Hour {
+					t.Errorf("below the threshold: the cookie ends %v, want %v; the record lives %v", b.incoming().ExpiresAt(), want, b.remaining())
+				}
+				if c := b.setCookie(res); c.MaxAge != 10*60*60 {
+					t.Errorf("Max-Age is %d", c.MaxAge)
+				}
+				e.calls()
+				b.visit(c.handle)
+				e.wantCalls(c.calls...)
+			}, ttl10h)
+		})
+	}
+}
+
+func TestA14_AnUntouchedSessionIsNotExtended(t *testing.T) {
+	e := newEnv(t, ttl10h)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.advance(9 * time.Hour)
+	e.calls()
+	b.wantCookie(b.visit(nothing), noCookie)
+	e.wantCalls()
+}
+
+func TestA14_ThresholdsAtTheEnds(t *testing.T) {
+	for _, c := range []struct {
+		threshold float64
+		cookie    change
+	}{{1, aCookie}, {0, noCookie}} {
+		t.Run(fmt.Sprint(c.threshold), func(t *testing.T) {
+			eachBackend(t, func(e *env) {
+				b := e.browser()
+				b.visit(write("k", "v"))
+				for range 3 {
+					e.advance(time.Minute)
+					b.wantCookie(b.visit(load), c.cookie)
+				}
+				if c.threshold == 0 {
+					e.advance(10 * time.Hour)
+					b.wantCookie(b.visit(load), aRemoval)
+				}
+			}, ttl10h, func(cfg *config.SessionConfig) { cfg.State.TTLExtensionThreshold = c.threshold })
+		})
+	}
+}
+
+func TestA14_OnStateChangesAReadExtendsNothing(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(write("k", "v"), writeClient("k", "v")))
+		e.advance(5 * time.Hour)
+		e.calls()
+		b.wantCookie(b.visit(then(load, readClientKeys)), noCookie)
+		e.wantCalls("load")
+		b.wantCookie(b.visit(write("k", "w")), aCookie)
+		e.advance(5 * time.Hour)
+		b.wantCookie(b.visit(writeClient("k", "w")), aCookie)
+		if b.remaining() != 10*time.Hour {
+			t.Errorf("after a change of client state the record lives %v", b.remaining())
+		}
+	}, ttl10h, func(cfg *config.SessionConfig) { cfg.State.ExtendTTL = config.ExtendTTLOnStateChanges })
+}
+
+func TestA14_ASessionWithoutARecordIsExtendedToo(t *testing.T) {
+	e := newEnv(t, ttl10h, func(cfg *config.SessionConfig) {
+		cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+	})
+	b := e.browser()
+	b.visit(writeClient("k", "v"))
+	e.advance(5 * time.Hour)
+	b.wantCookie(b.visit(readClientKeys), aCookie)
+	if want := e.time().Add(10 * time.Hour); !b.incoming().ExpiresAt().Equal(want) {
+		t.Errorf("the cookie ends %v, want %v", b.incoming().ExpiresAt(), want)
+	}
+	e.wantCalls()
+}
+
+func TestA14_APastCookieOpensNothing(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(write("k", "v"), writeClient("k", "v")))
+		id := b.incoming().ID()
+		// Another instance has kept the record alive, the cookie got lost.
+		if err := e.spy.Update(t.Context(), id.Key(), store.Change{TTL: 100 * time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		e.advance(10 * time.Hour)
+		e.calls()
+		b.wantCookie(b.serve(then(load, readClientKeys)), aRemoval)
+		e.wantCalls()
+		b.visit(write("k", "w"))
+		e.wantCalls("create")
+		if b.incoming().ID() == id {
+			t.Error("the ID of a cookie past its expiry was adopted")
+		}
+	}, ttl10h)
+}
+
+func TestA14_AnExtensionThatFailsDoesNotFailTheResponse(t *testing.T) {
+	e := newEnv(t, ttl10h)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.advance(5 * time.Hour)
+	e.spy.fail(errors.New("down"), "update")
+	res := b.visit(load)
+	if res.StatusCode != 200 {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	b.wantCookie(res, noCookie)
+	e.spy.fail(nil)
+	b.wantCookie(b.visit(load), aCookie)
+}
+
+func TestA14_ASessionThatExpiresDuringItsRequestIsOver(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(write("k", "v"), writeClient("k", "v")))
+		old := b.incoming().ID()
+		res := b.visit(func(ctx context.Context, s *session.Session) error {
+			err := load(ctx, s)
+			e.advance(10 * time.Hour)
+			return errors.Join(err, s.Set(ctx, "new", "1"))
+		})
+		b.wantCookie(res, aCookie)
+		if b.incoming().ID() == old {
+			t.Error("the session goes on under its ID")
+		}
+		b.wantRead("k", "")
+		b.wantRead("new", "1")
+	}, ttl10h)
+}
+
+func lifetime24h(cfg *config.SessionConfig) { cfg.State.MaxLifetime = 24 * time.Hour }
+
+func TestA15_NothingOutlivesTheAbsoluteLifetime(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(write("k", "v"), writeClient("k", "v")))
+		end := e.time().Add(24 * time.Hour)
+		for _, handle := range []handler{load, write("k", "v"), cycle} {
+			e.advance(7 * time.Hour)
+			b.visit(handle)
+			if b.incoming().ExpiresAt().After(end) {
+				t.Fatalf("the cookie ends %v after the lifetime", b.incoming().ExpiresAt().Sub(end))
+			}
+		}
+		if got := b.remaining(); got != 3*time.Hour {
+			t.Errorf("with three hours of the lifetime left the record lives %v", got)
+		}
+		// At the cap there is nothing to extend, and so no cookie and no call.
+		e.calls()
+		b.wantCookie(b.visit(load), noCookie)
+		e.wantCalls("load")
+		e.advance(3 * time.Hour)
+		for name, handle := range map[string]handler{
+			"a read": load, "a read of client state": readClientKeys, "a new ID": cycle,
+		} {
+			late := b.clone()
+			late.wantCookie(late.visit(handle), aRemoval)
+			if late.cookie != nil {
+				t.Errorf("%s: the session lives", name)
+			}
+		}
+		old := b.incomingEvenIfOver()
+		b.visit(write("new", "1")) // which loads nothing
+		if in := b.incoming(); in.ID() == old || !in.BeganAt().Equal(e.time()) {
+			t.Error("a write past the absolute lifetime goes on with the session")
+		}
+		b.wantRead("k", "")
+	}, ttl10h, lifetime24h)
+}
+
+// incomingEvenIfOver is the ID that no Manager gives any more.
+func (b *browser) incomingEvenIfOver() session.ID {
+	b.e.Helper()
+	now := b.e.now
+	defer func() { b.e.now = now }()
+	b.e.now = now.Add(-time.Hour)
+	return b.incoming().ID()
+}
+
+func TestA15_SignInBeginsTheLifetimeAnew(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(write("k", "v"))
+		for range 3 {
+			e.advance(7 * time.Hour)
+			b.visit(load)
+		}
+		b.visit(signIn("ada"))
+		in := b.incoming()
+		if !in.BeganAt().Equal(e.time()) || !in.ExpiresAt().Equal(e.time().Add(10*time.Hour)) || b.remaining() != 10*time.Hour {
+			t.Errorf("after sign-in it began %v, ends %v, the record lives %v", in.BeganAt(), in.ExpiresAt(), b.remaining())
+		}
+		b.wantRead("k", "v")
+	}, ttl10h, lifetime24h)
+}
+
+func TestA15_AShorterLifetimeCountsForSessionsThatAreThere(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.advance(3 * time.Hour)
+	b.m = e.manager(func(cfg *config.SessionConfig) { cfg.State.TTL, cfg.State.MaxLifetime = time.Hour, 2*time.Hour })
+	b.wantCookie(b.visit(load), aRemoval)
+}
+
+func TestA15_ZeroIsNoLimit(t *testing.T) {
+	e := newEnv(t, ttl10h, func(cfg *config.SessionConfig) { cfg.State.MaxLifetime = 0 })
+	b := e.browser()
+	b.visit(write("k", "v"))
+	for range 200 {
+		e.advance(9 * time.Hour)
+		b.visit(load)
+	}
+	b.wantRead("k", "v")
+}

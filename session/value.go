@@ -1,0 +1,47 @@
+package session
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// encode gives the JSON text of v.
+func encode(side side, key string, v any) (json.RawMessage, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, &ValueError{Side: side.String(), Key: key, Op: "encode", Type: fmt.Sprintf("%T", v)}
+	}
+	return text, nil
+}
+
+// decode puts the JSON text into what v points to, which stays as it is when
+// the text does not fit. The value is replaced, not merged into.
+func decode(side side, key string, text json.RawMessage, v any) error {
+	target := reflect.ValueOf(v)
+	if target.Kind() == reflect.Pointer && !target.IsNil() {
+		target = target.Elem()
+		fresh := reflect.New(target.Type())
+		if json.Unmarshal(text, fresh.Interface()) == nil {
+			target.Set(fresh.Elem())
+			return nil
+		}
+	}
+	return &ValueError{Side: side.String(), Key: key, Op: "decode", Type: strings.TrimPrefix(fmt.Sprintf("%T", v), "*")}
+}
+
+// side tells the two states of a session apart in errors.
+type side bool
+
+const (
+	serverSide side = false
+	clientSide side = true
+)
+
+func (s side) String() string {
+	if s == clientSide {
+		return "client"
+	}
+	return "server"
+}
