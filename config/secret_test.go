@@ -43,9 +43,13 @@ func TestE3_NoPrintedFormShowsASecret(t *testing.T) {
 		"held": held, "*held": &held, "in a map": map[config.Key]config.Secret{key: password}, "in an any": []any{key, password, cfg},
 	} {
 		for _, verb := range "vTtbcoOqxXUeEfFgGspdw" {
-			for _, flags := range []string{"", "+", "#", " ", "-40", "040", ".3", "# x"} {
+			for _, flags := range []string{"", "+", "#", " ", "-40", "040", ".3"} {
 				format := "%" + flags + string(verb)
-				printed[name+" "+format] = fmt.Sprintf(format, v)
+				out := fmt.Sprintf(format, v)
+				printed[name+" "+format] = out
+				if (name == "key" || name == "secret") && verb != 'T' && verb != 'p' && verb != 'w' && out != "[redacted]" {
+					t.Errorf("a %s prints with %s as %s", name, format, out)
+				}
 			}
 		}
 		printed[name+" Println"] = fmt.Sprintln(v)
@@ -158,7 +162,7 @@ func TestE2_ParseKeyTakesBothAlphabetsWithOrWithoutPadding(t *testing.T) {
 			t.Error("another key")
 		}
 	}
-	for _, text := range []string{"", " " + keyA, keyA + "=", keyA + "\n", keyA[:40], keyA + keyA, "ä", strings.Repeat("=", 44)} {
+	for _, text := range []string{"", " " + keyA, keyA + "=", keyA + "\n", keyA[:20] + "\n" + keyA[20:], keyA[:40], keyA + keyA, "ä", strings.Repeat("=", 44)} {
 		if key, err := config.ParseKey(text); err == nil || !key.IsZero() {
 			t.Errorf("%q is taken for a key", text)
 		} else if text != "" && strings.Contains(err.Error(), strings.TrimSpace(text)) {

@@ -317,6 +317,10 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			`session.store.sql.table (app.yaml:1): "sessions; --": must be letters, digits and _, not begin with a digit, and have at most 63 characters`,
 		},
 		{
+			"a table with a long name", fromYAML("session: {store: {sql: {table: " + strings.Repeat("t", 64) + "}}}"),
+			`session.store.sql.table (app.yaml:1): "` + strings.Repeat("t", 64) + `": must be letters, digits and _, not begin with a digit, and have at most 63 characters`,
+		},
+		{
 			"a schema that is no name", fromYAML("session: {store: {sql: {schema: 1st}}}"),
 			`session.store.sql.schema (app.yaml:1): "1st": must be letters, digits and _, not begin with a digit, and have at most 63 characters, or be empty`,
 		},

@@ -169,6 +169,26 @@ func TestF5_AStoreThatHangsIsGivenUpWithTheContext(t *testing.T) {
 	})
 }
 
+func TestF5_TheErrorOfStartIsTheReasonAndNotThatTimeRanOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := false
+		b := &backend{ping: func(ctx context.Context) error {
+			if !refused {
+				refused = true
+				return errRefused
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		l := lifecycle.New(store.New(b, store.WithTimeout(0)), quiet())
+		if err := l.Start(within(t, time.Second)); !errors.Is(err, errRefused) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		wantOps(t, b, "ping", "ping", "close")
+	})
+}
+
 func TestF5_StartThatFailsToMigrateClosesTheStore(t *testing.T) {
 	t.Parallel()
 	errDenied, errClose := errors.New("permission denied"), errors.New("close failed")
@@ -313,16 +333,18 @@ func TestStopWaitsForTheStartUnderWayInsideItsContext(t *testing.T) {
 func TestStopWithAContextThatHasEndedStillEndsEverything(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &backend{}
-		l := lifecycle.New(store.New(b), config.Default().Store)
-		if err := l.Start(t.Context()); err != nil {
-			t.Fatal(err)
+		for range 20 { // what is left to chance shows
+			b := &backend{}
+			l := lifecycle.New(store.New(b), config.Default().Store)
+			if err := l.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_ = l.Stop(ctx) // whether there was time enough is not to be known
+			synctest.Wait()
+			wantOps(t, b, "ping", "close")
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_ = l.Stop(ctx) // whether there was time enough is not to be known
-		synctest.Wait()
-		wantOps(t, b, "ping", "close")
 	})
 }
 

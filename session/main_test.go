@@ -2,6 +2,8 @@ package session_test
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"testing"
 
@@ -20,3 +22,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// quiet is for servers whose handlers break off on purpose.
+var quiet = log.New(io.Discard, "", 0)

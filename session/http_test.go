@@ -1,0 +1,668 @@
+package session_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+)
+
+// site is a real server over HTTP/1.1 or HTTP/2.
+type site struct {
+	*env
+	*httptest.Server
+	client *http.Client
+}
+
+// overHTTP runs a story over real HTTP/1.1 and HTTP/2 servers.
+func overHTTP(t *testing.T, story func(t *testing.T, serve func(e *env, h http.Handler) site)) {
+	t.Parallel()
+	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(version, func(t *testing.T) {
+			story(t, func(e *env, h http.Handler) site {
+				server := httptest.NewUnstartedServer(h)
+				server.EnableHTTP2 = version == "HTTP/2.0"
+				server.Config.ErrorLog = quiet
+				server.StartTLS()
+				e.Cleanup(server.Close)
+				client := server.Client()
+				client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+				return site{e, server, client}
+			})
+		})
+	}
+}
+
+// get makes a request with method and gives the response with its body.
+func (s site) get(method, path string, cookie *http.Cookie) (*http.Response, string) {
+	s.Helper()
+	r, err := http.NewRequestWithContext(s.Context(), method, s.URL+path, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if cookie != nil {
+		r.AddCookie(cookie)
+	}
+	res, err := s.client.Do(r)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// touch begins a session in a handler.
+func (e *env) touch(r *http.Request) {
+	if err := session.FromContext(r.Context()).Set(r.Context(), "k", "v"); err != nil {
+		e.Errorf("Set: %v", err)
+	}
+}
+
+func TestB1B2_HoweverTheResponseBeginsTheCookieIsThereOnceAfterOneSave(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("body"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		handle http.HandlerFunc
+		status int
+		body   string
+	}{
+		"nothing":        {func(http.ResponseWriter, *http.Request) {}, 200, ""},
+		"Write":          {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("body")) }, 200, "body"},
+		"Write twice":    {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("bo")); w.Write([]byte("dy")) }, 200, "body"},
+		"an empty Write": {func(w http.ResponseWriter, _ *http.Request) { w.Write(nil) }, 200, ""},
+		"WriteString":    {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "body") }, 200, "body"},
+		"201":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); w.Write([]byte("body")) }, 201, "body"},
+		"204":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, ""},
+		"302":            {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", 302) }, 302, "<a href=\"/there\">Found</a>.\n\n"},
+		"304":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, 304, ""},
+		"500":            {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "body", 500) }, 500, "body\n"},
+		"Flush":          {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); w.Write([]byte("body")) }, 200, "body"},
+		"FlushError": {func(w http.ResponseWriter, _ *http.Request) {
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				panic(err)
+			}
+		}, 200, ""},
+		"ReadFrom":          {func(w http.ResponseWriter, _ *http.Request) { io.Copy(w, strings.NewReader("body")) }, 200, "body"},
+		"ServeFile":         {func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) }, 200, "body"},
+		"WriteHeader twice": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); w.WriteHeader(500) }, 201, ""},
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			t.Run(method+" "+name, func(t *testing.T) {
+				overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+					e := newEnv(t)
+					b := e.browser()
+					s := serve(e, e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						e.touch(r)
+						c.handle(w, r)
+					})))
+					res, body := s.get(method, "/", nil)
+					b.wantCookie(b.receive(res), aCookie)
+					e.wantCalls("create")
+					want := c.body
+					if method == "HEAD" {
+						want = ""
+					}
+					if res.StatusCode != c.status || body != want {
+						t.Errorf("status %d and body %q", res.StatusCode, body)
+					}
+					b.wantRead("k", "v")
+				})
+			})
+		}
+	}
+}
+
+func TestB3_InformationalResponsesCarryNoCookieAndDoNotEndTheTimeForChanges(t *testing.T) {
+	overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+		e := newEnv(t)
+		b := e.browser()
+		s := serve(e, e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "</style.css>; rel=preload")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusEarlyHints)
+			e.touch(r)
+			io.WriteString(w, "body")
+		})))
+		hints := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+			hints++
+			if code != 103 || header.Get("Set-Cookie") != "" || header.Get("Link") == "" {
+				t.Errorf("%d with %v", code, header)
+			}
+			return nil
+		}})
+		r, _ := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+		res, err := s.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		b.wantCookie(b.receive(res), aCookie)
+		if hints != 2 {
+			t.Errorf("%d early hints", hints)
+		}
+		b.wantRead("k", "v")
+	})
+}
+
+func TestB3_HijackSavesOnceAndThenHandsOff(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	server := httptest.NewServer(e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		e.touch(r)
+		header := w.Header()
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nSet-Cookie: %s\r\n\r\nraw", header.Get("Set-Cookie"))
+	})))
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || res.StatusCode != 101 {
+		t.Fatalf("%v, %v", res, err)
+	}
+	e.wantCalls("create")
+	b.wantCookie(b.receive(res), aCookie)
+	b.wantRead("k", "v")
+}
+
+func TestB5_WhenTheSaveFailsTheErrorHandlerAnswers(t *testing.T) {
+	for name, write := range map[string]func(w http.ResponseWriter) error{
+		"nothing": func(http.ResponseWriter) error { return errors.New("none") },
+		"a body":  func(w http.ResponseWriter) error { _, err := io.WriteString(w, "the handler's body"); return err },
+		"a status": func(w http.ResponseWriter) error {
+			w.WriteHeader(201)
+			_, err := w.Write([]byte("the handler's body"))
+			return err
+		},
+		"a flush": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+		"a copy": func(w http.ResponseWriter) error {
+			_, err := io.Copy(w, strings.NewReader("the handler's body"))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+				e := newEnv(t)
+				b := e.browser()
+				down := errors.New("down")
+				e.spy.fail(down)
+				s := serve(e, e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					e.touch(r)
+					w.Header().Set("Set-Cookie", "handler=1")
+					w.Header().Set("Content-Length", "18")
+					w.Header().Set("Location", "/")
+					if err := write(w); err == nil {
+						t.Error("the handler's write succeeds")
+					}
+					if _, err := w.Write([]byte("more")); name != "nothing" && !errors.Is(err, down) {
+						t.Errorf("a later write returns %v", err)
+					}
+				})))
+				res, body := s.get("GET", "/", nil)
+				if res.StatusCode != 500 || body != "Internal Server Error\n" || len(res.Cookies()) != 0 || res.Header.Get("Location") != "" {
+					t.Errorf("status %d, body %q, headers %v", res.StatusCode, body, res.Header)
+				}
+				e.spy.fail(nil)
+				b.wantRead("k", "")
+			})
+		})
+	}
+}
+
+func TestB5_AnErrorHandlerOfTheApplication(t *testing.T) {
+	e := newEnv(t)
+	cfg := config.Default()
+	var got error
+	m, err := session.NewManager(cfg, store.New(e.spy), session.WithErrorHandler(func(w http.ResponseWriter, r *http.Request, err error) {
+		got = err
+		http.Error(w, "please come back", http.StatusServiceUnavailable)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Manager = m
+	e.spy.fail(errors.New("down"))
+	res := e.browser().visit(write("k", "v"))
+	if res.StatusCode != 503 || !errors.Is(got, store.ErrUnavailable) {
+		t.Errorf("status %d for %v", res.StatusCode, got)
+	}
+	// Errors that an adapter's handler returns go there, too.
+	res = e.browser().serveHTTP(func(w http.ResponseWriter, r *http.Request) { session.HandleError(w, r, io.EOF) })
+	if res.StatusCode != 503 || !errors.Is(got, io.EOF) {
+		t.Errorf("status %d for %v", res.StatusCode, got)
+	}
+}
+
+func TestTheDefaultErrorHandlerAnswersWithAStatusAndLogsOnce(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err    error
+		status int
+		logs   int
+	}{
+		{fmt.Errorf("x: %w", store.ErrEnded), 409, 0},
+		{store.ErrRenewed, 409, 0},
+		{store.ErrConflict, 409, 0},
+		{&http.MaxBytesError{Limit: 1}, 413, 0},
+		{store.ErrUnavailable, 500, 1},
+		{errors.New("top secret"), 500, 1},
+	} {
+		core, logs := observer.New(zap.DebugLevel)
+		m, err := session.NewManager(config.Default(), store.New(nilBackend{}), session.WithLogger(zap.New(core)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		logs.TakeAll() // the key that was made
+		w := httptest.NewRecorder()
+		m.DefaultErrorHandler(w, httptest.NewRequest("GET", "/", nil), c.err)
+		if w.Code != c.status || logs.Len() != c.logs || strings.Contains(w.Body.String(), "secret") || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%v: status %d, body %q, logs %v", c.err, w.Code, w.Body, logs.All())
+		}
+		w = httptest.NewRecorder()
+		session.HandleError(w, httptest.NewRequest("GET", "/", nil), c.err) // without the middleware
+		if w.Code != c.status {
+			t.Errorf("HandleError of %v: status %d", c.err, w.Code)
+		}
+	}
+}
+
+func TestB6_APanicSavesNothingAndGoesOn(t *testing.T) {
+	for name, value := range map[string]any{"a text": "boom", "an error": io.EOF, "an abort": http.ErrAbortHandler} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			var kept *session.Session
+			defer func() {
+				if got := recover(); got != value {
+					t.Errorf("the panic is %v", got)
+				}
+				e.wantCalls()
+				if err := kept.Set(t.Context(), "k", 1); !errors.Is(err, session.ErrClosed) {
+					t.Errorf("Set after the panic: %v", err)
+				}
+			}()
+			e.browser().serve(func(ctx context.Context, s *session.Session) error {
+				kept = s
+				if err := s.Set(ctx, "k", "v"); err != nil {
+					t.Error(err)
+				}
+				panic(value)
+			})
+		})
+	}
+}
+
+func TestB6_APanicInTheStoreOrInAnUpdateLeavesNothingLocked(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("n", 1))
+	recovered := func(run func()) (value any) {
+		defer func() { value = recover() }()
+		run()
+		return nil
+	}
+	update := func(ctx context.Context, s *session.Session) error {
+		runs := 0
+		return session.NewField[int]("n").Update(ctx, s, func(n int) (int, error) {
+			if runs++; runs == 2 {
+				panic("in the update")
+			}
+			b.serve(write("n", n+1)) // so that it has to run again
+			return n + 1, nil
+		})
+	}
+	if got := recovered(func() { b.serve(update) }); got != "in the update" {
+		t.Errorf("the panic is %v", got)
+	}
+	e.spy.intercept(func(string) error { panic("in the store") })
+	if got := recovered(func() { b.serve(write("n", 1)) }); got != "in the store" {
+		t.Errorf("the panic is %v", got)
+	}
+	e.spy.fail(nil)
+	b.visit(write("n", 1))
+}
+
+func TestB7_TheSaveRunsThoughTheClientHasGone(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	ctx, cancel := context.WithCancel(t.Context())
+	r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
+	r.AddCookie(b.cookie)
+	e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := session.FromContext(r.Context()).Set(r.Context(), "k", "w"); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		if r.Context().Err() == nil {
+			t.Error("the handler's context is live")
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
+	b.wantRead("k", "w")
+}
+
+// hanging is a backend that answers only when its caller gives up.
+type hanging struct{ store.Backend }
+
+func (hanging) Create(ctx context.Context, _ store.Key, _ store.Record) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestB7_AStoreThatHangsIsBoundedByItsTimeout(t *testing.T) {
+	t.Parallel()
+	m, err := session.NewManager(config.Default(), store.New(hanging{}, store.WithTimeout(10*time.Millisecond)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := session.FromContext(r.Context()).Set(r.Context(), "k", "v"); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if w.Code != 500 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("status %d, %v", w.Code, w.Header())
+	}
+}
+
+func TestB8_AfterTheFirstByte(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(write("k", "v"), writeClient("k", "v")))
+		id := b.incoming().ID()
+		res := b.receive(b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "first byte")
+			ctx, s := r.Context(), session.FromContext(r.Context())
+			for name, err := range map[string]error{
+				"client Set":    s.Client().Set(ctx, "k", "late"),
+				"client Remove": s.Client().Remove(ctx, "k"),
+				"CycleID":       s.CycleID(),
+				"SignIn":        s.SignIn(ctx, "ada"),
+				"Delete":        s.Delete(),
+				"Reset":         s.Reset(),
+			} {
+				if !errors.Is(err, session.ErrResponseStarted) {
+					t.Errorf("%s = %v", name, err)
+				}
+			}
+			var v string
+			_, err := s.Get(ctx, "k", &v)
+			for _, err := range []error{err, s.Set(ctx, "late", "1"), s.Sync(ctx), s.Set(ctx, "later", "2"), s.Remove(ctx, "k")} {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}))
+		b.wantCookie(res, noCookie)
+		if b.incoming().ID() != id {
+			t.Error("the ID has changed")
+		}
+		b.wantRead("k", "")
+		b.wantRead("late", "1")
+		b.wantRead("later", "2")
+		if got := b.readClient("k"); got != "v" {
+			t.Errorf("the client state is %q", got)
+		}
+	})
+}
+
+func TestB8_AFirstSessionBegunTooLateIsRefused(t *testing.T) {
+	e := newEnv(t)
+	late := func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		s := session.FromContext(r.Context())
+		if err := s.Set(r.Context(), "k", "v"); !errors.Is(err, session.ErrResponseStarted) {
+			t.Errorf("Set = %v", err)
+		}
+		if err := session.NewField[int]("k").Update(r.Context(), s, func(n int) (int, error) { return n, nil }); !errors.Is(err, session.ErrResponseStarted) {
+			t.Errorf("Update = %v", err)
+		}
+	}
+	e.browser().serveHTTP(late)
+	e.wantCalls()
+	// Likewise for one whose record turns out to be missing.
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.end(b)
+	b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		s := session.FromContext(r.Context())
+		if err := s.Load(r.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := s.Set(r.Context(), "k", "v"); !errors.Is(err, session.ErrResponseStarted) {
+			t.Errorf("Set = %v", err)
+		}
+	})
+	e.wantCalls("load")
+}
+
+func TestB8_InvalidateAfterTheFirstByteStillEndsTheSession(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(signIn("ada"), writeClient("k", "v")))
+		b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(200)
+			if err := session.FromContext(r.Context()).Invalidate(); err != nil {
+				t.Error(err)
+			}
+		})
+		if got := b.subject(); got != "" {
+			t.Errorf("%q is signed in", got)
+		}
+	})
+}
+
+func TestB8_ALateChangeThatIsNotStoredBreaksTheResponseOff(t *testing.T) {
+	overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+		for name, fault := range map[string]func(e *env, b *browser){
+			"the store is down": func(e *env, _ *browser) { e.spy.fail(errors.New("down")) },
+			"it has ended":      func(_ *env, b *browser) { b.clone().visit(invalidate) },
+			"it is missing":     func(e *env, b *browser) { e.spy.fail(store.ErrNotFound, "update") },
+		} {
+			t.Run(name, func(t *testing.T) {
+				e := newEnv(t)
+				b := e.browser()
+				b.visit(write("k", "v"))
+				s := serve(e, e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					io.WriteString(w, "first byte")
+					http.NewResponseController(w).Flush()
+					e.touch(r)
+					fault(e, b)
+				})))
+				r, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL, nil)
+				r.AddCookie(b.cookie)
+				res, err := s.client.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer res.Body.Close()
+				if body, err := io.ReadAll(res.Body); err == nil {
+					t.Errorf("the response ends well, with %q", body)
+				}
+			})
+		}
+	})
+}
+
+func TestB9_TimeoutHandlerInsideAndOutside(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	released, wrote := make(chan struct{}), make(chan error, 1)
+	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := session.FromContext(r.Context())
+		e.touch(r)
+		<-released
+		err := s.Set(r.Context(), "late", "1")
+		io.WriteString(w, "late")
+		wrote <- err
+	})
+	quick := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.touch(r); io.WriteString(w, "body") })
+
+	serve := func(h http.Handler) *http.Response {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		return w.Result()
+	}
+	for name, h := range map[string]http.Handler{
+		"inside":  e.Middleware(http.TimeoutHandler(quick, time.Minute, "timeout")),
+		"outside": http.TimeoutHandler(e.Middleware(quick), time.Minute, "timeout"),
+	} {
+		if res := serve(h); res.StatusCode != 200 || b.setCookie(res) == nil {
+			t.Errorf("%s, in time: status %d, %v", name, res.StatusCode, res.Header)
+		}
+	}
+	if res := serve(e.Middleware(http.TimeoutHandler(slow, time.Millisecond, "timeout"))); res.StatusCode != 503 {
+		t.Errorf("inside, too late: status %d", res.StatusCode)
+	}
+	close(released)
+	if err := <-wrote; !errors.Is(err, session.ErrClosed) {
+		t.Errorf("Set behind the timeout: %v", err)
+	}
+	released = make(chan struct{})
+	res := serve(http.TimeoutHandler(e.Middleware(slow), time.Millisecond, "timeout"))
+	if res.StatusCode != 503 || b.setCookie(res) != nil {
+		t.Errorf("outside, too late: status %d, %v", res.StatusCode, res.Header)
+	}
+	close(released)
+	<-wrote
+}
+
+func TestB9_TwoMiddlewaresInOneChain(t *testing.T) {
+	overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+		e := newEnv(t)
+		outer, inner := e.browser(), &browser{e: e, m: e.manager(func(cfg *config.SessionConfig) { cfg.Cookie.Name = "inner" })}
+		s := serve(e, outer.m.Middleware(outer.m.Middleware(inner.m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			if session.FromContext(ctx) != inner.m.FromContext(ctx) || inner.m.FromContext(ctx) == outer.m.FromContext(ctx) {
+				t.Error("the sessions are mixed up")
+			}
+			if err := errors.Join(outer.m.FromContext(ctx).Set(ctx, "k", "outer"), inner.m.FromContext(ctx).Set(ctx, "k", "inner")); err != nil {
+				t.Error(err)
+			}
+			io.WriteString(w, "body")
+		})))))
+		res, _ := s.get("GET", "/", nil)
+		outer.wantCookie(outer.receive(res), aCookie)
+		inner.wantCookie(inner.receive(res), aCookie)
+		e.wantCalls("create", "create")
+		outer.wantRead("k", "outer")
+		inner.wantRead("k", "inner")
+	})
+}
+
+func TestB9_Trailers(t *testing.T) {
+	overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+		e := newEnv(t)
+		s := serve(e, e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			e.touch(r)
+			w.Header().Set("Trailer", "X-Announced")
+			io.WriteString(w, "body")
+			w.Header().Set("X-Announced", "1")
+			w.Header().Set(http.TrailerPrefix+"X-Other", "2")
+		})))
+		res, _ := s.get("GET", "/", nil)
+		if res.Trailer.Get("X-Announced") != "1" || res.Trailer.Get("X-Other") != "2" || len(res.Cookies()) != 1 {
+			t.Errorf("trailers %v, cookies %v", res.Trailer, res.Cookies())
+		}
+	})
+}
+
+func TestAnUntouchedSessionLeavesTheResponseByteIdentical(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(then(write("k", "v"), writeClient("k", "v")))
+	e.calls()
+	raw := func(h http.Handler) string {
+		server := httptest.NewServer(h)
+		defer server.Close()
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nCookie: %s\r\nConnection: close\r\n\r\n", b.cookie)
+		all, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(all), "\r\n")
+		return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Date: ") }), "\n")
+	}
+	for name, h := range map[string]http.HandlerFunc{
+		"nothing": func(http.ResponseWriter, *http.Request) {},
+		"a body":  func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Y", "z"); io.WriteString(w, "body") },
+		"flushed": func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); io.WriteString(w, "body") },
+		"large":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("body", 10_000)) },
+	} {
+		if with, without := raw(e.Middleware(h)), raw(h); with != without {
+			t.Errorf("%s: with the middleware\n%.300s\nwithout\n%.300s", name, with, without)
+		}
+	}
+	e.wantCalls()
+}
+
+func TestD2_ConcurrentStreamsOfASession(t *testing.T) {
+	overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+		e := newEnv(t)
+		b := e.browser()
+		b.visit(write("k", "v"))
+		s := serve(e, e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, s := r.Context(), session.FromContext(r.Context())
+			for i := range 5 {
+				fmt.Fprintln(w, i)
+				if err := errors.Join(http.NewResponseController(w).Flush(), s.Set(ctx, r.URL.Query().Get("n"), i), s.Sync(ctx)); err != nil {
+					t.Error(err)
+				}
+			}
+		})))
+		var all sync.WaitGroup
+		for n := range 10 {
+			all.Go(func() { s.get("GET", fmt.Sprint("/?n=", n), b.cookie) })
+		}
+		all.Wait()
+		b.visit(func(ctx context.Context, s *session.Session) error {
+			keys, err := s.Keys(ctx)
+			if len(keys) != 11 {
+				t.Errorf("%v are left", keys)
+			}
+			return err
+		})
+	})
+}
