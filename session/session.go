@@ -398,11 +398,15 @@ func (s *Session) Subject(ctx context.Context) (string, error) {
 // new ID, so that an ID from before the sign-in is worth nothing (OWASP ASVS
 // 5.0, 7.2.4), and its absolute lifetime begins anew. It succeeds also where
 // the request's own session has ended meanwhile: the new one then holds what
-// this request has written and nothing of the old. ErrEmptySubject, ErrInvalidated,
+// this request has written and nothing of the old. ErrEmptySubject, ErrInvalid
+// of package store when it is not UTF-8 or holds NUL, ErrInvalidated,
 // ErrResponseStarted.
 func (s *Session) SignIn(_ context.Context, subject string) error {
 	if subject == "" {
 		return ErrEmptySubject
+	}
+	if err := store.CheckSubject(subject); err != nil {
+		return fmt.Errorf("session: sign in: %w", err)
 	}
 	if err := s.lock(); err != nil {
 		return err

@@ -94,6 +94,15 @@ func CheckStateKey(key string) error {
 	return nil
 }
 
+// CheckSubject says whether subject can be kept: valid UTF-8 without NUL. Its
+// error wraps [ErrInvalid].
+func CheckSubject(subject string) error {
+	if !utf8.ValidString(subject) || strings.IndexByte(subject, 0) >= 0 {
+		return fmt.Errorf("%w: a subject that is not UTF-8 or contains NUL", ErrInvalid)
+	}
+	return nil
+}
+
 // wholeMilliseconds rounds a TTL up to the unit that every engine can keep; the
 // longest Duration there is, which cannot go up, it rounds down.
 func wholeMilliseconds(ttl time.Duration) time.Duration {
@@ -124,8 +133,8 @@ func (rec Record) checked() (Record, error) {
 	if rec.TTL <= 0 {
 		return rec, fmt.Errorf("%w: a TTL of %s, it must be above zero", ErrInvalid, rec.TTL)
 	}
-	if !utf8.ValidString(rec.Subject) || strings.IndexByte(rec.Subject, 0) >= 0 {
-		return rec, fmt.Errorf("%w: a subject that is not UTF-8 or contains NUL", ErrInvalid)
+	if err := CheckSubject(rec.Subject); err != nil {
+		return rec, err
 	}
 	rec.TTL = wholeMilliseconds(rec.TTL)
 	rec.CreatedAt = rec.CreatedAt.Truncate(time.Millisecond)
@@ -138,8 +147,10 @@ func (ch Change) checked() (Change, error) {
 	if ch.TTL < 0 {
 		return ch, fmt.Errorf("%w: a TTL of %s, it must not be below zero", ErrInvalid, ch.TTL)
 	}
-	if s := ch.Subject; s != nil && (!utf8.ValidString(*s) || strings.IndexByte(*s, 0) >= 0) {
-		return ch, fmt.Errorf("%w: a subject that is not UTF-8 or contains NUL", ErrInvalid)
+	if ch.Subject != nil {
+		if err := CheckSubject(*ch.Subject); err != nil {
+			return ch, err
+		}
 	}
 	for _, key := range ch.Remove {
 		if err := CheckStateKey(key); err != nil {
