@@ -406,51 +406,61 @@ func TestNewAndFinalizeServeOtherTransports(t *testing.T) {
 	})
 }
 
+// fuzzCookie is a cookie that fuzzManager has made, with a client state and
+// without a record.
+const fuzzCookie = "ARUbi2hVSSN5oTftwgABU_Sxt6mAk0xSrUpHhztIG-VynceD6oD1eCaaM230U_ylh0DFRXfAnvAHG06MXOeH"
+
+func fuzzManager(tb testing.TB) *session.Manager {
+	key, err := config.ParseKey("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{key}
+	cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	m, err := session.NewManager(cfg, store.New(nilBackend{}), session.WithClock(func() time.Time { return noon }))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func TestACookieOfAnEarlierReleaseOpens(t *testing.T) { // the format is a promise
+	t.Parallel()
+	m := fuzzManager(t)
+	in, ok := m.Incoming(withHeader("Cookie", m.CookieName()+"="+fuzzCookie))
+	if !ok || string(in.Client()["k"]) != `"v"` || in.HasRecord() || !in.BeganAt().Equal(time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)) {
+		t.Errorf("it says %v, client state %v, began %v", ok, in.Client(), in.BeganAt())
+	}
+}
+
 func FuzzCookie(f *testing.F) {
-	m, err := session.NewManager(fuzzConfig(), store.New(nilBackend{}))
-	if err != nil {
-		f.Fatal(err)
-	}
-	cookie, err := m.Finalize(f.Context(), withClientState(f, m))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(cookie.Name + "=" + cookie.Value)
-	f.Add(cookie.Name + `="` + cookie.Value + `"; a=b`)
-	f.Add(cookie.Name + "=;" + cookie.Name + "=" + cookie.Value[:20] + ";;=; =")
+	m := fuzzManager(f)
+	name := m.CookieName()
+	f.Add(name + "=" + fuzzCookie)
+	f.Add(name + `="` + fuzzCookie + `"; a=b`)
+	f.Add(name + "=;" + name + "=" + fuzzCookie[:20] + ";;=; =")
 	f.Fuzz(func(t *testing.T, line string) {
 		in, ok := m.Incoming(withHeader("Cookie", line))
-		if ok && !strings.Contains(line, cookie.Value) {
+		if ok && !strings.Contains(line, fuzzCookie) {
 			t.Errorf("%q opens, with %v", line, in.Client())
 		}
 	})
 }
 
 func FuzzPayload(f *testing.F) {
-	m, err := session.NewManager(fuzzConfig(), store.New(nilBackend{}))
-	if err != nil {
-		f.Fatal(err)
-	}
+	m := fuzzManager(f)
 	f.Add([]byte{})
 	f.Add([]byte{0, 1, 1})
 	f.Add([]byte{1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 0x80, 0x80, 1, 1, 1, 1, 1, 'k', '1'})
 	f.Add([]byte{0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1})
-	f.Fuzz(func(t *testing.T, payload []byte) { session.OpenPayload(m, payload) })
-}
-
-func fuzzConfig() config.SessionConfig {
-	cfg := config.Default()
-	cfg.Cookie.Keys = []config.Key{testKey}
-	cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
-	return cfg
-}
-
-func withClientState(tb testing.TB, m *session.Manager) *session.Session {
-	s := m.New(nil)
-	if err := s.Client().Set(tb.Context(), "k", "v"); err != nil {
-		tb.Fatal(err)
-	}
-	return s
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		in, ok := session.OpenPayload(m, payload)
+		if ok && !in.ExpiresAt().After(in.BeganAt()) {
+			t.Errorf("%x opens, and ends %v before it began", payload, in.BeganAt().Sub(in.ExpiresAt()))
+		}
+	})
 }
 
 // nilBackend is for tests that call no store.

@@ -133,7 +133,7 @@ func TestC8_TheStoresOwnTimeoutIsErrUnavailable(t *testing.T) {
 func TestWhichCallsAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		remote, inProcess, unbounded, negative := new(able), new(local), new(able), new(able)
+		remote, inProcess, zero, negative := new(able), new(local), new(able), new(able)
 		for _, row := range []struct {
 			name string
 			s    *store.SessionStore
@@ -141,9 +141,9 @@ func TestWhichCallsAreBounded(t *testing.T) {
 			want time.Duration
 		}{
 			{"the default", store.New(remote), &remote.fake, store.DefaultTimeout},
-			{"in process", store.New(inProcess, store.WithTimeout(time.Second)), &inProcess.fake, 0},
-			{"a timeout of zero", store.New(unbounded, store.WithTimeout(0)), &unbounded.fake, 0},
-			{"a negative timeout", store.New(negative, store.WithTimeout(-1)), &negative.fake, 0},
+			{"in process", store.New(inProcess, store.WithTimeout(time.Second)), &inProcess.fake, unbounded},
+			{"a timeout of zero", store.New(zero, store.WithTimeout(0)), &zero.fake, unbounded},
+			{"a negative timeout", store.New(negative, store.WithTimeout(-1)), &negative.fake, unbounded},
 		} {
 			for op, call := range operations {
 				if err := call(t.Context(), row.s); err != nil {
@@ -157,7 +157,7 @@ func TestWhichCallsAreBounded(t *testing.T) {
 			}
 		}
 		migrating := new(able)
-		if err := store.New(migrating).Migrate(t.Context()); err != nil || migrating.bounds[0] != 0 {
+		if err := store.New(migrating).Migrate(t.Context()); err != nil || migrating.bounds[0] != unbounded {
 			t.Errorf("a migration may take %v, %v; want no bound", migrating.bounds, err)
 		}
 	})

@@ -14,12 +14,14 @@ type fake struct {
 	calls   []string
 	records []store.Record
 	changes []store.Change
-	bounds  []time.Duration // how long each call may take; 0: as long as it likes
+	bounds  []time.Duration // how long each call may take, or unbounded
 }
+
+const unbounded time.Duration = -1
 
 func (f *fake) called(ctx context.Context, method string) error {
 	f.calls = append(f.calls, method)
-	bound := time.Duration(0)
+	bound := unbounded
 	if deadline, ok := ctx.Deadline(); ok {
 		bound = time.Until(deadline)
 	}

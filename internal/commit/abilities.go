@@ -34,9 +34,9 @@ type (
 // guard, those that can be reached from there.
 func (v *view) expose() http.ResponseWriter {
 	if v.deep {
-		return v.with(reachable(v.at))
+		return v.with(reachable(v.writer.below))
 	}
-	return v.with(direct(v.at))
+	return v.with(direct(v.writer.below))
 }
 
 // direct returns what w itself can do.

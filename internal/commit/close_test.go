@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,38 +16,96 @@ import (
 	"github.com/fxsession/sessions/internal/commit"
 )
 
-func TestAfterCloseNothingReachesTheWriterBelow(t *testing.T) {
+func TestAfterCloseOfABegunResponseNothingReachesTheWriterBelow(t *testing.T) {
 	t.Parallel()
-	d := newDiary()
-	var c commit.Writer
-	w := c.Wrap(belowWith(d, 0b11111), &hooks{})
-	w.Header().Set("X-Before", "1")
-	c.Close()
-	c.Close()
-
-	ctl := http.NewResponseController(w)
-	_, write := w.Write([]byte("late"))
-	_, writeString := io.WriteString(w, "late")
-	_, readFrom := w.(io.ReaderFrom).ReadFrom(strings.NewReader("late"))
-	_, _, hijack := ctl.Hijack()
-	for i, err := range []error{
-		write, writeString, readFrom, hijack, ctl.Flush(), ctl.SetReadDeadline(time.Time{}),
-		ctl.SetWriteDeadline(time.Time{}), ctl.EnableFullDuplex(), w.(http.Pusher).Push("/", nil), c.Commit(),
+	for name, row := range map[string]struct {
+		begin func(w http.ResponseWriter)
+		hooks *hooks
+	}{
+		"WriteHeader": {func(w http.ResponseWriter) { w.WriteHeader(200) }, &hooks{}},
+		"Write":       {func(w http.ResponseWriter) { io.WriteString(w, "hello") }, &hooks{}},
+		"a refusal":   {func(w http.ResponseWriter) { w.WriteHeader(200) }, &hooks{err: errSave}},
 	} {
-		if !errors.Is(err, commit.ErrClosed) {
-			t.Errorf("%d: the error is %v, want ErrClosed", i, err)
+		d := newDiary()
+		var c commit.Writer
+		w := c.Wrap(belowWith(d, 0b11111), row.hooks)
+		row.begin(w)
+		d.notes = nil
+		c.Close()
+		c.Close()
+
+		ctl := http.NewResponseController(w)
+		_, write := w.Write([]byte("late"))
+		_, writeString := io.WriteString(w, "late")
+		_, readFrom := w.(io.ReaderFrom).ReadFrom(strings.NewReader("late"))
+		_, _, hijack := ctl.Hijack()
+		for i, err := range []error{
+			write, writeString, readFrom, hijack, ctl.Flush(), ctl.SetReadDeadline(time.Time{}),
+			ctl.SetWriteDeadline(time.Time{}), ctl.EnableFullDuplex(), w.(http.Pusher).Push("/", nil), c.Commit(),
+		} {
+			if !errors.Is(err, commit.ErrClosed) {
+				t.Errorf("%s, %d: the error is %v, want ErrClosed", name, i, err)
+			}
+		}
+		w.WriteHeader(500)
+		w.WriteHeader(103)
+		w.(http.Flusher).Flush()
+		w.Header().Set("X-Late", "1")
+		//lint:ignore SA1019 deprecated, and still called by routers
+		if w.(http.CloseNotifier).CloseNotify() != nil {
+			t.Errorf("%s: CloseNotify returned a channel", name)
+		}
+		if len(d.notes) != 0 || d.Header().Get("X-Late") != "" {
+			t.Errorf("%s: below were called %v, the header is %v", name, d.notes, d.Header())
 		}
 	}
-	w.WriteHeader(500)
-	w.WriteHeader(103)
-	w.(http.Flusher).Flush()
-	w.Header().Set("X-Late", "1")
-	//lint:ignore SA1019 deprecated, and still called by routers
-	if w.(http.CloseNotifier).CloseNotify() != nil {
-		t.Error("CloseNotify returned a channel")
-	}
-	if len(d.notes) != 0 || d.Header().Get("X-Late") != "" || c.Started() {
-		t.Errorf("below were called %v, the header is %v, started is %t", d.notes, d.Header(), c.Started())
+}
+
+// TestAfterCloseAResponseThatNobodyBeganCanStillBeGiven is for routers that
+// answer after the middlewares, on what Wrap returned, for a handler that
+// returned an error or panicked.
+func TestAfterCloseAResponseThatNobodyBeganCanStillBeGiven(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		handler func(w http.ResponseWriter)
+		cookie  string
+	}{
+		{"an error", func(w http.ResponseWriter) { w.WriteHeader(103) }, cookie},
+		{"a panic", func(http.ResponseWriter) { panic("out of order") }, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			overEach(t, func(t *testing.T, proto string) {
+				s := &hooks{}
+				at := open(t, proto, s, nil, func(http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						var kept http.ResponseWriter
+						panicOf(func() {
+							middleware(s, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+								kept = w
+								row.handler(w)
+							})).ServeHTTP(w, r)
+						})
+						kept.Header().Set("X-Late", "1")
+						kept.WriteHeader(http.StatusTeapot)
+						io.WriteString(kept, "not ")
+						io.WriteString(kept, "today")
+						if err := http.NewResponseController(kept).Flush(); err != nil {
+							t.Errorf("Flush returned %v", err)
+						}
+					})
+				})
+				a := at.ask(t, "GET")
+				if a.StatusCode != http.StatusTeapot || a.body != "not today" || a.Header.Get("X-Late") != "1" {
+					t.Errorf("the answer is %d %q %v", a.StatusCode, a.body, a.Header)
+				}
+				saves, _ := s.counts()
+				if got := a.Header.Get("Set-Cookie"); got != row.cookie || saves != len(a.Cookies()) {
+					t.Errorf("Set-Cookie is %q after %d saves, want %q", got, saves, row.cookie)
+				}
+			})
+		})
 	}
 }
 
@@ -178,9 +237,14 @@ func TestAHookThatPanicsLeavesTheWriterRefusing(t *testing.T) {
 			if err := c.Commit(); err == nil {
 				t.Errorf("%s, %s: Commit after the panic succeeded", name, entry)
 			}
-			c.Close() // must not wait for what panicked
 			if len(d.notes) != 0 {
 				t.Errorf("%s, %s: below were called %v", name, entry, d.notes)
+			}
+			c.Close() // must not wait for what panicked
+			w.Header().Set("X-Late", "1")
+			w.WriteHeader(500) // of whoever recovers further out
+			if !slices.Equal(d.notes, []string{"WriteHeader"}) || d.Header().Get("X-Late") != "1" {
+				t.Errorf("%s, %s: after Close, below were called %v, the header is %v", name, entry, d.notes, d.Header())
 			}
 		}
 	}

@@ -9,12 +9,11 @@ import (
 )
 
 // view is the http.ResponseWriter that a handler sees. Its exported methods
-// are those that every handler sees; optional.go adds the others where the
+// are those that every handler sees; table.go adds the others where the
 // writer below has them.
 type view struct {
 	writer *Writer
-	at     http.ResponseWriter // the writer below
-	deep   bool                // whether this is what Unwrap returned
+	deep   bool // whether this is what Unwrap returned
 }
 
 // Header returns the header of the writer below. When the response is refused
@@ -24,16 +23,16 @@ func (v *view) Header() http.Header {
 		return http.Header{}
 	}
 	defer v.writer.leave()
-	if v.writer.refused.Load() {
+	if v.writer.refused.Load() && !v.writer.aside {
 		return http.Header{}
 	}
-	return v.at.Header()
+	return v.writer.below.Header()
 }
 
-// WriteHeader commits, except for an informational status, which is sent on if
-// the commit is still to come, and dropped if not: it would carry the headers
-// that belong to the final response. An invalid status panics as in net/http,
-// and commits nothing.
+// WriteHeader commits and sets the status. An informational status commits
+// nothing: it is sent on if the commit is still to come, and dropped if not,
+// because it would carry the headers that belong to the final response. An
+// invalid status panics as in net/http, and commits nothing.
 func (v *view) WriteHeader(status int) {
 	if !v.writer.enter() {
 		return
@@ -45,12 +44,13 @@ func (v *view) WriteHeader(status int) {
 			panic(fmt.Sprintf("invalid WriteHeader code %v", status))
 		}
 		if informational {
-			v.at.WriteHeader(status)
+			v.writer.below.WriteHeader(status)
 			return
 		}
 	}
 	if v.writer.commit() == nil && !informational {
-		v.at.WriteHeader(status)
+		v.writer.begun.Store(true)
+		v.writer.below.WriteHeader(status)
 	}
 }
 
@@ -60,7 +60,7 @@ func (v *view) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	defer v.writer.leave()
-	return v.at.Write(p)
+	return v.writer.below.Write(p)
 }
 
 // WriteString commits and writes.
@@ -69,7 +69,7 @@ func (v *view) WriteString(s string) (int, error) {
 		return 0, err
 	}
 	defer v.writer.leave()
-	return io.WriteString(v.at, s)
+	return io.WriteString(v.writer.below, s)
 }
 
 // CloseNotify returns the channel of the writer below, or one that never fires
@@ -81,7 +81,7 @@ func (v *view) CloseNotify() <-chan bool {
 	}
 	defer v.writer.leave()
 	//lint:ignore SA1019 deprecated, and still called by routers
-	if below, ok := v.at.(http.CloseNotifier); ok {
+	if below, ok := v.writer.below.(http.CloseNotifier); ok {
 		return below.CloseNotify()
 	}
 	return nil
@@ -95,7 +95,7 @@ func (v *view) Unwrap() http.ResponseWriter {
 	if v.deep {
 		return struct{ http.ResponseWriter }{v}
 	}
-	return (&view{writer: v.writer, at: v.at, deep: true}).expose()
+	return (&view{writer: v.writer, deep: true}).expose()
 }
 
 func (v *view) flush() error {
@@ -103,7 +103,7 @@ func (v *view) flush() error {
 		return err
 	}
 	defer v.writer.leave()
-	return http.NewResponseController(v.at).Flush()
+	return http.NewResponseController(v.writer.below).Flush()
 }
 
 func (v *view) hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -111,7 +111,7 @@ func (v *view) hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	defer v.writer.leave()
-	return http.NewResponseController(v.at).Hijack()
+	return http.NewResponseController(v.writer.below).Hijack()
 }
 
 // readFrom hands over src as it is, so that the writer below recognises a file
@@ -121,7 +121,7 @@ func (v *view) readFrom(src io.Reader) (int64, error) {
 		return 0, err
 	}
 	defer v.writer.leave()
-	to, _ := find[io.ReaderFrom](v.at)
+	to, _ := find[io.ReaderFrom](v.writer.below)
 	return to.ReadFrom(src)
 }
 
@@ -131,7 +131,7 @@ func (v *view) push(target string, opts *http.PushOptions) error {
 		return ErrClosed
 	}
 	defer v.writer.leave()
-	to, _ := find[http.Pusher](v.at)
+	to, _ := find[http.Pusher](v.writer.below)
 	return to.Push(target, opts)
 }
 
@@ -141,5 +141,5 @@ func (v *view) control(adjust func(*http.ResponseController) error) error {
 		return ErrClosed
 	}
 	defer v.writer.leave()
-	return adjust(http.NewResponseController(v.at))
+	return adjust(http.NewResponseController(v.writer.below))
 }

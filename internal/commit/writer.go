@@ -7,7 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// ErrClosed is what writing returns after [Writer.Close].
+// ErrClosed is what writing returns after [Writer.Close] of a response that had
+// begun.
 var ErrClosed = errors.New("write the response: the handler has returned")
 
 // errPanicked is the outcome of a commit whose hook panicked.
@@ -34,20 +35,23 @@ type Hooks interface {
 // usable after [Writer.Wrap]. All methods but Wrap may be called by many
 // goroutines at once.
 type Writer struct {
+	below http.ResponseWriter
 	hooks Hooks
 	top   view
 
-	started atomic.Bool
-	refused atomic.Bool
 	once    sync.Once
 	err     error // of the commit; read and written under once
+	started atomic.Bool
+	refused atomic.Bool
+	begun   atomic.Bool // a final header has been handed to the writer below
 
 	// gate is held for reading by every call on its way to the writer below.
 	// Close holds it for writing, which waits for those calls and, unlike any
 	// other lock, turns away whoever comes while it waits: a call that is made
 	// from within another one never waits for Close.
 	gate   sync.RWMutex
-	closed bool // under gate
+	closed bool // under gate: nothing may reach the writer below
+	aside  bool // under gate: everything may, and nothing is saved
 }
 
 // Wrap starts the Writer over below and returns the http.ResponseWriter for the
@@ -56,49 +60,58 @@ type Writer struct {
 // the methods of [http.ResponseController]; it always has Unwrap, WriteString
 // and CloseNotify. Wrap is called once, before anything else.
 func (w *Writer) Wrap(below http.ResponseWriter, hooks Hooks) http.ResponseWriter {
-	w.hooks = hooks
-	w.top = view{writer: w, at: below}
+	w.below, w.hooks = below, hooks
+	w.top.writer = w
 	return w.top.expose()
 }
 
 // Commit makes the commit happen now, unless it has happened, and returns its
 // error: that of BeforeHeaders. The middleware calls it when the handler has
 // returned, for a response that was never written to. It sends nothing itself:
-// the status can still be chosen. It returns [ErrClosed] after Close.
+// the status can still be chosen.
 func (w *Writer) Commit() error {
-	if err := w.begin(); err != nil {
-		return err
+	if !w.enter() {
+		return ErrClosed
 	}
-	w.leave()
-	return nil
+	defer w.leave()
+	return w.commit()
 }
 
 // Started says whether the commit has begun, so that headers can no longer be
 // changed by what runs in BeforeHeaders. It never waits.
 func (w *Writer) Started() bool { return w.started.Load() }
 
-// Close ends the use of the writer below, which is no longer the handler's when
-// the handler has returned. It waits for calls under way; later ones do nothing
-// and return [ErrClosed]. A response that is not committed stays so. Close may
-// be called again.
+// Close says that the handler has returned, or panicked; the hooks are not
+// called any more. It waits for calls under way.
+//
+// If the response has begun, it is over: later calls do not reach the writer
+// below, which the server takes back, and return [ErrClosed]. If it has not,
+// the Writer steps aside and passes on whatever comes: some routers keep what
+// Wrap returned, and answer for a handler that returned an error, or panicked,
+// only after the middlewares.
 func (w *Writer) Close() {
 	w.gate.Lock()
-	w.closed = true
-	w.gate.Unlock()
+	defer w.gate.Unlock()
+	w.closed = w.begun.Load()
+	w.aside = !w.closed
 }
 
 // commit calls the hooks unless that has happened; a second caller waits for
 // the first. It is the only way to the hooks. The caller has entered.
 func (w *Writer) commit() error {
+	if w.aside {
+		return nil
+	}
 	w.once.Do(func() {
 		w.started.Store(true)
 		w.err = errPanicked // stays if a hook does
-		header := w.top.at.Header()
+		header := w.below.Header()
 		w.err = w.hooks.BeforeHeaders(header)
 		if w.err != nil {
 			w.refused.Store(true)
 			removeOwn(header)
-			w.hooks.Refuse(w.top.at, w.err)
+			w.hooks.Refuse(w.below, w.err)
+			w.begun.Store(true)
 		}
 	})
 	return w.err
@@ -118,8 +131,8 @@ func (w *Writer) enter() bool {
 
 func (w *Writer) leave() { w.gate.RUnlock() }
 
-// begin enters and commits: what every call does that makes the final header
-// leave. If it returns nil, leave must follow.
+// begin enters, commits and begins the final response: what every call does
+// that makes its header leave. If it returns nil, leave must follow.
 func (w *Writer) begin() (err error) {
 	if !w.enter() {
 		return ErrClosed
@@ -130,5 +143,8 @@ func (w *Writer) begin() (err error) {
 			w.leave()
 		}
 	}()
-	return w.commit()
+	if err = w.commit(); err == nil {
+		w.begun.Store(true)
+	}
+	return err
 }

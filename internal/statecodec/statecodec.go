@@ -64,26 +64,23 @@ func Size(state map[string]json.RawMessage) int {
 // memory than b is long, times a constant.
 func Decode(b []byte) (map[string]json.RawMessage, error) {
 	count, lengths, ok := cutUvarint(b)
-	if !ok || count > len(lengths)/2 { // an entry has two lengths, of a byte or more
+	if !ok {
 		return nil, errMalformed
 	}
-
-	body, keyBytes, valueBytes := lengths, 0, 0
+	// Nothing is allocated before the bytes of all lengths have been seen.
+	body, keyBytes, total := lengths, int64(0), int64(0)
 	for range count {
 		var keyLen, valueLen int
-		if keyLen, body, ok = cutUvarint(body); !ok || keyLen > len(b) {
+		if keyLen, body, ok = cutUvarint(body); !ok {
 			return nil, errMalformed
 		}
-		if valueLen, body, ok = cutUvarint(body); !ok || valueLen > len(b) {
+		if valueLen, body, ok = cutUvarint(body); !ok {
 			return nil, errMalformed
 		}
-		keyBytes += keyLen
-		valueBytes += valueLen
-		if keyBytes+valueBytes > len(b) {
-			return nil, errMalformed
-		}
+		keyBytes += int64(keyLen)
+		total += int64(keyLen) + int64(valueLen)
 	}
-	if keyBytes+valueBytes != len(body) {
+	if total != int64(len(body)) {
 		return nil, errMalformed
 	}
 	if count == 0 {
@@ -92,7 +89,7 @@ func Decode(b []byte) (map[string]json.RawMessage, error) {
 
 	state := make(map[string]json.RawMessage, count)
 	keys := string(body[:keyBytes])
-	values := append(make([]byte, 0, valueBytes), body[keyBytes:]...)
+	values := append([]byte(nil), body[keyBytes:]...)
 	last := ""
 	for i := range count {
 		var keyLen, valueLen int

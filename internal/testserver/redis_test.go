@@ -194,7 +194,14 @@ func TestTheServerEndsWithATestBinaryThatIsKilled(t *testing.T) {
 	}
 	t.Parallel()
 	child := exec.Command(os.Args[0], "-test.run=^TestTheServerEndsWithATestBinaryThatIsKilled$")
-	child.Env = append(os.Environ(), childVariable+"=1")
+	// The server's folder outlives a child that is killed; its path must be
+	// short enough for a unix socket.
+	dir, err := os.MkdirTemp("", "killed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	child.Env = append(os.Environ(), childVariable+"=1", "TMPDIR="+dir)
 	stdin, err := child.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -35,8 +35,8 @@ func (sh *shard) leaveMark(key store.Key, m mark) {
 	sh.ended = append(sh.ended, endedKey{key, m.until})
 }
 
-// forgetMarks drops the marks that are over. Every write calls it, and each
-// left one mark at most, so that marks neither pile up nor need a sweeper.
+// forgetMarks drops the marks that are over. It is called before each new one,
+// so that marks neither pile up nor need a sweeper.
 func (sh *shard) forgetMarks(now int64) {
 	for len(sh.ended) > 0 && sh.ended[0].until <= now {
 		// A key that ended twice has a later mark by now.

@@ -14,7 +14,6 @@ type Store struct {
 	now    func() time.Time
 	max    int64        // how many records may be held; 0: any number
 	held   atomic.Int64 // how many records are held, expired ones included
-	cursor atomic.Uint32
 	shards [shardCount]shard
 }
 
@@ -71,7 +70,6 @@ func (s *Store) create(key store.Key, rec store.Record, now int64) (full bool, e
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.forgetMarks(now)
 	old, replaces := sh.records[key]
 	if replaces && old.expires > now {
 		return false, store.ErrDuplicateKey
@@ -111,7 +109,6 @@ func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) erro
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.forgetMarks(now)
 	found, err := sh.find(key, now)
 	if err != nil {
 		return err
@@ -134,8 +131,6 @@ func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Chan
 	now := s.clock()
 	source, target := s.shardOf(from), s.shardOf(to)
 	defer s.lockBoth(from, to)()
-	source.forgetMarks(now)
-	target.forgetMarks(now)
 	found, err := source.find(from, now)
 	if err != nil {
 		return err
@@ -166,7 +161,6 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.forgetMarks(now)
 	if _, err := sh.find(key, now); err != nil {
 		return err
 	}

@@ -157,6 +157,13 @@ func TestTheBoundIsExactAfterEveryKindOfReplacement(t *testing.T) {
 	must(t, s.Delete(t.Context(), key(1)))
 	must(t, s.Create(t.Context(), key(4), long))
 	wantErr(t, s.Create(t.Context(), key(5), long), store.ErrFull, "create of a third, again")
+
+	s, clock = newStore(memstore.WithMaxSessions(3))
+	must(t, s.Create(t.Context(), key(1), short))
+	clock.Advance(2 * time.Second)
+	for i := 1; i <= 3; i++ { // the first over the expired one, which is not counted twice
+		must(t, s.Create(t.Context(), key(i), long))
+	}
 }
 
 func TestConcurrentCreatesStopAtTheBound(t *testing.T) {
@@ -191,7 +198,30 @@ func TestNoBoundWhereNoneIsSet(t *testing.T) {
 	}
 }
 
-// C7: a sweep in steps reaches every shard, and starts where it stopped.
+// Two shards are always locked in one order.
+func TestC6_ChangesOfKeyInOppositeDirectionsDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore()
+	must(t, s.Create(t.Context(), key(1), lasting(time.Hour)))
+	must(t, s.Create(t.Context(), key(2), lasting(time.Hour)))
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for range 10_000 {
+				_ = s.ChangeKey(t.Context(), key(1+i%2), key(2-i%2), store.Change{})
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("they are still at it after half a minute")
+	}
+}
+
+// C7: a sweep in steps reaches every shard.
 func TestC7_SweepsInStepsReachEverything(t *testing.T) {
 	t.Parallel()
 	const records = 3 * memstore.Shards
@@ -215,6 +245,25 @@ func TestC7_SweepsInStepsReachEverything(t *testing.T) {
 	}
 	if held, _, _ := s.Held(); held != 1 {
 		t.Errorf("%d records are left, want the live one", held)
+	}
+}
+
+// C7: what a sweep leaves in a shard is found when its time comes.
+func TestC7_EachSweepFindsWhatHasExpiredSinceTheLast(t *testing.T) {
+	t.Parallel()
+	s, clock := newStore()
+	const records = 20
+	for i := range records { // all in one shard
+		must(t, s.Create(t.Context(), key(i*memstore.Shards), lasting(time.Duration(1+i)*time.Second)))
+	}
+	must(t, s.Update(t.Context(), key(19*memstore.Shards), store.Change{TTL: time.Second}))
+	for i, want := range []int{2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0} {
+		clock.Advance(time.Second)
+		n, err := s.DeleteExpired(t.Context(), 0)
+		must(t, err)
+		if n != want {
+			t.Errorf("after %d s, a sweep removed %d, want %d", i+1, n, want)
+		}
 	}
 }
 

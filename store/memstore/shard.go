@@ -75,5 +75,6 @@ func (sh *shard) put(key store.Key, e entry) {
 // end takes the record under key away and leaves the mark.
 func (sh *shard) end(key store.Key, now int64, renamed bool) {
 	delete(sh.records, key)
+	sh.forgetMarks(now)
 	sh.leaveMark(key, mark{until: now + store.Grace.Milliseconds(), renamed: renamed})
 }

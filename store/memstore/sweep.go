@@ -9,26 +9,24 @@ import (
 )
 
 // DeleteExpired removes expired records, at most limit of them (0: all), and
-// returns how many. It goes on where the last call stopped, takes one shard's
-// lock at a time, and passes over shards in which nothing can have expired. Its
-// error is that of a context which is done; what was removed until then is
-// counted.
+// returns how many. It takes one shard's lock at a time, and passes over shards
+// in which nothing can have expired. Its error is that of a context which is
+// done; what was removed until then is counted.
 func (s *Store) DeleteExpired(ctx context.Context, limit int) (int, error) {
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
-	now, removed, start := s.clock(), 0, s.cursor.Load()
-	for i := range uint32(shardCount) {
+	now, removed := s.clock(), 0
+	for i := range s.shards {
 		if err := ctx.Err(); err != nil {
 			return removed, err
 		}
-		n, done := s.sweep(&s.shards[(start+i)%shardCount], now, limit-removed)
+		n, done := s.sweep(&s.shards[i], now, limit-removed)
 		removed += n
-		runtime.Gosched() // a reader that waited for this shard would run after the whole sweep
-		if !done {        // at the limit: the next call goes on in this shard
-			s.cursor.Store(start + i)
+		if !done {
 			break
 		}
+		runtime.Gosched() // a reader that waited for this shard would run after the whole sweep
 	}
 	return removed, nil
 }

@@ -116,7 +116,7 @@ func (c Connection) clientOption() (rueidis.ClientOption, error) {
 		if network == "unix" {
 			return o, errors.New("redis: TLS does not go with a unix:// url")
 		}
-		if o.TLSConfig, err = c.TLS.config(o); err != nil {
+		if o.TLSConfig, err = c.TLS.config(); err != nil {
 			return o, err
 		}
 	}
@@ -178,12 +178,10 @@ func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
 	return time.Duration(attempts) * 10 * time.Millisecond
 }
 
-// config gives the settings as crypto/tls has them; o is what the URL says.
-func (t TLS) config(o rueidis.ClientOption) (*tls.Config, error) {
+// config gives the settings as crypto/tls has them. Where it has no name for
+// the server, the dialer takes the host that it connects to.
+func (t TLS) config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if c.ServerName == "" {
-		c.ServerName, _, _ = net.SplitHostPort(o.InitAddress[0])
-	}
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
 		if err != nil {

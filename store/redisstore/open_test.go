@@ -395,3 +395,44 @@ func tlsInFrontOf(t *testing.T, target string, files certificates) string {
 	})
 	return listener.Addr().String()
 }
+
+// The rights of docs/redis.md are all that it takes.
+func TestAUserWithFewRightsIsEnough(t *testing.T) {
+	t.Parallel()
+	rights := "on >secret ~session:* -@all +hello +ping +eval +evalsha " +
+		"+type +pttl +pexpire +hmget +hgetall +hkeys +hset +hdel +hincrby +rename +unlink"
+	guide, err := os.ReadFile("../../docs/redis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if words := strings.Join(strings.Fields(string(guide)), " "); !strings.Contains(words, strings.Replace(rights, ">secret", ">PASSWORD", 1)) {
+		t.Error("the rights in docs/redis.md are others")
+	}
+	server := testserver.Redis(t, append([]string{"--user", "app"}, strings.Fields(rights)...)...)
+	s := open(t, redisstore.Connection{URL: server.URL(), Username: "app", Password: "secret"})
+	subject := ""
+	ch := store.Change{Clear: true, Set: state("b", `2`), Remove: []string{"a"}, Subject: &subject, TTL: time.Hour}
+	_, load := s.Load(t.Context(), key(9))
+	if !errors.Is(load, store.ErrNotFound) {
+		t.Errorf("load of nothing: %v", load)
+	}
+	for name, err := range map[string]error{
+		"ping":         s.Ping(t.Context()),
+		"create":       s.Create(t.Context(), key(1), record("a", `1`)),
+		"update":       s.Update(t.Context(), key(1), ch),
+		"change key":   s.ChangeKey(t.Context(), key(1), key(2), ch),
+		"delete":       s.Delete(t.Context(), key(2)),
+		"create again": s.Create(t.Context(), key(2), record("a", `1`)),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := s.Load(t.Context(), key(2)); err != nil {
+		t.Errorf("load: %v", err)
+	}
+	other := open(t, redisstore.Connection{URL: server.URL(), Username: "app", Password: "secret"}, redisstore.WithNamespace("other:"))
+	if err := other.Create(t.Context(), key(1), record("a", `1`)); err == nil || errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("create where the user has no right: %v", err)
+	}
+}

@@ -2,12 +2,16 @@ package redisstore_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
@@ -210,6 +214,56 @@ func TestC8_AConnectionOutlivesTheCallerThatNeedsItFirst(t *testing.T) {
 		t.Fatalf("dial for a caller that has given up: %v", err)
 	}
 	_ = conn.Close()
+}
+
+// C8: one caller connects for all that wait; when it gives up, the others go on.
+func TestC8_ACallerThatGivesUpTakesNobodyAlong(t *testing.T) {
+	t.Parallel()
+	var dials atomic.Int64
+	dialing, goOn := make(chan struct{}), make(chan struct{})
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress:       []string{shared.Get(t).Addr()},
+		ForceSingleClient: true, // there is a client even though it cannot connect at first
+		PipelineMultiplex: -1,   // one connection
+		DialCtxFn: func(ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			switch dials.Add(1) {
+			case 1:
+				return nil, errors.New("not yet")
+			case 2:
+				close(dialing)
+				<-goOn
+			}
+			return dialer.DialContext(context.WithoutCancel(ctx), "tcp", address)
+		},
+	})
+	if err == nil {
+		t.Fatal("the client has connected before its time")
+	}
+	t.Cleanup(client.Close)
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+
+	ctx, giveUp := context.WithCancel(t.Context())
+	first := make(chan error, 1)
+	go func() { first <- s.Ping(ctx) }()
+	<-dialing
+	const others = 50
+	outcomes := make(chan error, others)
+	for n := range others {
+		go func() { outcomes <- s.Create(t.Context(), key(n), record()) }()
+	}
+	for range 10_000 {
+		runtime.Gosched() // the others come to where they wait
+	}
+	giveUp()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the one that gives up: %v, want context.Canceled", err)
+	}
+	close(goOn)
+	for range others {
+		if err := <-outcomes; err != nil {
+			t.Errorf("one of the others: %v", err)
+		}
+	}
 }
 
 // A write whose answer was lost may have taken place. It is not sent again:

@@ -157,10 +157,10 @@ func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisR
 		return reply{err: err}
 	}
 	if ctx.Done() == nil {
-		return newReply(f(ctx))
+		return attempt(ctx, f)
 	}
 	done := make(chan reply, 1)
-	go func() { done <- newReply(f(withoutDeadline{ctx})) }()
+	go func() { done <- attempt(ctx, f) }()
 	select {
 	case r := <-done:
 		return r
@@ -169,13 +169,40 @@ func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisR
 	}
 }
 
-// withoutDeadline hides when a context ends, not that it ends. The client
-// would make the deadline of one caller that of a connection, and end the
+// attempt calls f again when all that went wrong is that another caller gave
+// up: one makes a connection for all that wait for it, and when the context of
+// that one ends, its error is everybody's. Nothing has been sent then, so that
+// this is safe for writes as well. It gives up after some attempts, in case
+// that something else uses this error.
+func attempt(ctx context.Context, f func(context.Context) rueidis.RedisResult) (r reply) {
+	for range 10 {
+		r = newReply(f(ending{ctx}))
+		if !errors.Is(r.err, context.Canceled) {
+			return r
+		}
+		if ctx.Err() != nil {
+			return reply{err: ctx.Err()}
+		}
+	}
+	return r
+}
+
+// ending is what the client sees of a context: that it ends, not when and why.
+// It would make the deadline of one caller that of a connection, and end the
 // connection, and with it the calls of others, when it passes.
-type withoutDeadline struct{ context.Context }
+type ending struct{ context.Context }
 
 // Deadline says that there is none.
-func (withoutDeadline) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (ending) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Err is nil or context.Canceled, so that nothing but a caller that has given
+// up gives this error; a server that does not answer gives another.
+func (e ending) Err() error {
+	if e.Context.Err() != nil {
+		return context.Canceled
+	}
+	return nil
+}
 
 func newReply(result rueidis.RedisResult) reply {
 	message, err := result.ToMessage()

@@ -31,7 +31,7 @@ var bites = map[string][]string{
 	"C3 IfVersion is asked for of every change":                   {"ignores IfVersion", "ignores IfVersion when the TTL alone changes"},
 	"C3 IfVersion does not turn a missing record into a conflict": {"calls a missing record a conflict"},
 	"C5 of fifty writers with one version, one wins":              {"looks at the version before it writes", "writes back what it read"},
-	"A20 fifty read-modify-writes that each add one end at fifty": {"ignores IfVersion", "looks at the version before it writes"},
+	"A20 fifty read-modify-writes that each add one end at fifty": {"looks at the version before it writes"},
 
 	"C1 change key moves the record, changed, and ends the old key":                      {"leaves the old key alive", "marks a renamed key as deleted"},
 	"C1 change key keeps what is left of the TTL, unless told otherwise":                 {"starts the TTL again in a change of key", "ignores the TTL of a change of key", "forgets the TTL in a change"},
@@ -43,6 +43,7 @@ var bites = map[string][]string{
 	"C6 of fifty that change one key, one does":                                          {"renames what it read before"},
 	"C6 a reader sees the old key or the new one, never both, never neither":             {"renames in two steps, the new key first", "renames in two steps, the old key first"},
 	"C6 an update during a change of key is in the new record or refused":                {"renames what it read before", "renames in two steps, the new key first"},
+	"C6 changes of key in opposite directions do not block one another":                  {"renames what it read before", "renames over a live record"},
 	"C6 a delete and a change of key: one of them happens":                               {"renames what it read before"},
 
 	"C3 a deleted record has ended, for every operation":                     {"leaves no mark on delete"},

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/fxsession/sessions/store"
@@ -139,6 +140,38 @@ func changeKeyChecks() []check {
 				}
 				e.holds(to, want)
 			}
+		}},
+		{"C6 changes of key in opposite directions do not block one another", func(e *env) {
+			for i := range 3 {
+				e.create(newKey(i), record("i", fmt.Sprint(i)))
+			}
+			var moves atomic.Int64
+			errs := e.concurrently(8, func(s *store.SessionStore, i int) error {
+				for round := range 30 {
+					// Two records that are in each other's way, and one that goes to and fro.
+					a, b, c, d := newKey(i%2), newKey(1-i%2), newKey(2+(i+round)%2), newKey(3-(i+round)%2)
+					if err := s.ChangeKey(e.Context(), a, b, store.Change{}); !is(err, store.ErrDuplicateKey) {
+						return fmt.Errorf("change key onto a live key: %w", err)
+					}
+					switch err := s.ChangeKey(e.Context(), c, d, store.Change{}); {
+					case err == nil:
+						moves.Add(1)
+					case !is(err, store.ErrRenewed) && !is(err, store.ErrNotFound):
+						return fmt.Errorf("change key to and fro: %w", err)
+					}
+				}
+				return nil
+			})
+			for _, err := range errs {
+				e.ok(err, "in opposite directions")
+			}
+			e.holds(newKey(0), first(record("i", "0")))
+			e.holds(newKey(1), first(record("i", "1")))
+			want := record("i", "2")
+			want.Version = 1 + uint64(moves.Load())
+			e.holds(newKey(2+int(moves.Load()%2)), want)
+			_, err := e.store.Load(e.Context(), newKey(3-int(moves.Load()%2)))
+			e.is(err, store.ErrRenewed, "load of the key that it had before")
 		}},
 		{"C6 a delete and a change of key: one of them happens", func(e *env) {
 			const rounds = 30

@@ -108,6 +108,9 @@ func markChecks() []check {
 			e.create(newKey(1), rec)
 			e.advance(11 * time.Second)
 			e.gone(newKey(1), store.ErrNotFound)
+			_, err := e.store.DeleteExpired(e.Context(), 0)
+			e.ok(err, "delete expired")
+			e.gone(newKey(1), store.ErrNotFound)
 		}},
 		{"C3 a key that ends twice is marked from the second time", func(e *env) {
 			e.create(newKey(1), record())
