@@ -8,7 +8,6 @@ import (
 	"github.com/knadh/koanf/parsers/json"
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/providers/rawbytes"
 	"github.com/knadh/koanf/v2"
 )
@@ -23,8 +22,8 @@ type options struct {
 }
 
 type namedFile struct {
-	name     string
-	provider koanf.Provider
+	name string
+	read func() ([]byte, error)
 }
 
 // WithFile reads the file of that name: YAML if it ends in .yaml or .yml, JSON
@@ -32,13 +31,16 @@ type namedFile struct {
 // earlier ones. A file that is not there is an error; errors.Is finds
 // fs.ErrNotExist in it.
 func WithFile(name string) Option {
-	return func(o *options) { o.files = append(o.files, namedFile{name, file.Provider(name)}) }
+	// Not koanf's provider for files, which links a file watcher.
+	read := func() ([]byte, error) { return os.ReadFile(name) }
+	return func(o *options) { o.files = append(o.files, namedFile{name, read}) }
 }
 
 // WithBytes is WithFile for content that is in memory, an embedded file for
 // example. The name says what it is, YAML or JSON, and stands in errors.
 func WithBytes(name string, content []byte) Option {
-	return func(o *options) { o.files = append(o.files, namedFile{name, rawbytes.Provider(content)}) }
+	read := func() ([]byte, error) { return content, nil }
+	return func(o *options) { o.files = append(o.files, namedFile{name, read}) }
 }
 
 // WithEnviron takes the environment from the argument, in the form of
@@ -105,8 +107,13 @@ func (l *loader) file(f namedFile) {
 		return
 	}
 
+	content, err := f.read()
+	if err != nil {
+		l.findings = append(l.findings, unreadable(f.name, err))
+		return
+	}
 	k := koanf.New(".")
-	err := k.Load(f.provider, p)
+	err = k.Load(rawbytes.Provider(content), p)
 	l.findings = append(l.findings, p.outline.findings(f.name)...)
 	if err != nil {
 		l.findings = append(l.findings, unreadable(f.name, err))
