@@ -942,6 +942,12 @@ func TestA21_ValuesKeepTheirBytes(t *testing.T) {
 				if err := s.Client().Set(ctx, key, 1); !errors.Is(err, store.ErrInvalid) {
 					t.Errorf("Set of the client state under %q: %v", key, err)
 				}
+				for _, state := range []session.State{s, s.Client()} {
+					err := session.NewField[int](key).Update(ctx, state, func(n int) (int, error) { return n, nil })
+					if !errors.Is(err, store.ErrInvalid) {
+						t.Errorf("Update under %q: %v", key, err)
+					}
+				}
 			}
 			return nil
 		})
@@ -991,6 +997,7 @@ func TestA22_ManyGoroutinesOfOneHandlerShareTheSession(t *testing.T) {
 						s.Set(ctx, key, i),
 						count.Update(ctx, s, func(n int) (int, error) { return n + 1, nil }),
 						s.Client().Set(ctx, key, i),
+						count.Update(ctx, s.Client(), func(n int) (int, error) { return n + 1, nil }),
 						s.Sync(ctx),
 						func() error { _, err := s.Get(ctx, key, &v); return err }(),
 						func() error { _, err := s.Keys(ctx); return err }(),
@@ -1016,10 +1023,11 @@ func TestA22_ManyGoroutinesOfOneHandlerShareTheSession(t *testing.T) {
 		b.visit(work)
 		b.visit(func(ctx context.Context, s *session.Session) error {
 			n, _, err := count.Get(ctx, s)
+			m, _, _ := count.Get(ctx, s.Client())
 			keys, _ := s.Keys(ctx)
 			client, _ := s.Client().Keys(ctx)
-			if n != 32 || len(keys) != 17 || len(client) != 16 {
-				t.Errorf("count is %d, with %d and %d keys", n, len(keys), len(client))
+			if n != 32 || m != 32 || len(keys) != 17 || len(client) != 17 {
+				t.Errorf("the counts are %d and %d, with %d and %d keys", n, m, len(keys), len(client))
 			}
 			return err
 		})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/fxsession/sessions/internal/statecodec"
 	"github.com/fxsession/sessions/store"
@@ -62,19 +63,20 @@ func (c Client) put(_ context.Context, key string, text json.RawMessage) error {
 	if err := store.CheckStateKey(key); err != nil {
 		return err
 	}
-	return c.change(func(b *bag) error {
-		next := *b
-		next.set = make(map[string]json.RawMessage, len(b.set)+1)
-		for k, v := range b.set {
-			next.set[k] = v
-		}
-		next.set[key] = text
-		if !c.s.m.fits(statecodec.Size(next.state())) {
-			return ErrCookieTooLarge
-		}
-		b.put(key, text)
-		return nil
-	})
+	return c.change(func(b *bag) error { return c.place(b, key, text) })
+}
+
+// place puts the value under key if the cookie can hold it.
+func (c Client) place(b *bag, key string, text json.RawMessage) error {
+	next := *b
+	next.set = maps.Clone(b.set)
+	next.removed = maps.Clone(b.removed)
+	next.put(key, text)
+	if !c.s.m.fits(statecodec.Size(next.state())) {
+		return ErrCookieTooLarge
+	}
+	*b = next
+	return nil
 }
 
 // change runs one write on the client side.

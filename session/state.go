@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+
+	"github.com/fxsession/sessions/store"
 )
 
 // State is either side of a session: a [*Session] is its server state, a
@@ -61,12 +63,18 @@ func popRaw(ctx context.Context, state State, key string) (taken json.RawMessage
 	return taken, ok, err
 }
 
+// errOvertaken makes an update run again: another goroutine was faster.
+var errOvertaken = errors.New("session: update: overtaken")
+
 // errNilUpdate is what Field.Update without a function returns.
 var errNilUpdate = errors.New("session: update: the function is nil")
 
 // update is a read-modify-write of the server state. fn runs while the session
 // is not locked, so that it may read the session.
 func (s *Session) update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
+	if err := store.CheckStateKey(key); err != nil {
+		return err
+	}
 	for {
 		text, ok, edits, derived, err := s.read(ctx, key)
 		if err != nil {
@@ -158,15 +166,39 @@ func (s *Session) unlocked(fn func(json.RawMessage, bool) (json.RawMessage, erro
 	return fn(text, ok)
 }
 
-// update of the client state is a read and a write: only this request has it.
-func (c Client) update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
-	text, ok, err := c.text(ctx, key)
-	if err != nil {
+// update is a read and a write: only this request has the client state, though
+// several of its goroutines may use it.
+func (c Client) update(_ context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
+	if err := store.CheckStateKey(key); err != nil {
 		return err
 	}
-	next, err := fn(text, ok)
-	if err != nil {
-		return err
+	for {
+		text, ok, edits, err := c.read(key)
+		if err != nil {
+			return err
+		}
+		next, err := fn(text, ok)
+		if err != nil {
+			return err
+		}
+		err = c.change(func(b *bag) error {
+			if c.s.edits != edits {
+				return errOvertaken
+			}
+			return c.place(b, key, next)
+		})
+		if !errors.Is(err, errOvertaken) {
+			return err
+		}
 	}
-	return c.put(ctx, key, next)
+}
+
+// read gives the value under key for an update.
+func (c Client) read(key string) (text json.RawMessage, ok bool, edits uint64, err error) {
+	if err := c.s.lock(); err != nil {
+		return nil, false, 0, err
+	}
+	defer c.s.mu.Unlock()
+	text, ok, _ = c.s.client.lookup(key)
+	return text, ok, c.s.edits, nil
 }
