@@ -260,6 +260,28 @@ func TestD4_SignInSucceedsWhereTheRecordHasEnded(t *testing.T) {
 	}
 }
 
+func TestD4_ASignInThatIsSavedIsASessionLikeAnyOther(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		for name, begin := range map[string]handler{"an existing session": write("k", "v"), "none": nothing} {
+			b := e.browser()
+			b.visit(begin)
+			res := b.visit(func(ctx context.Context, s *session.Session) error {
+				if err := errors.Join(s.SignIn(ctx, "ada"), s.Sync(ctx)); err != nil {
+					return err
+				}
+				if err := e.spy.Delete(ctx, e.spy.lastKey()); err != nil {
+					return err
+				}
+				return s.Set(ctx, "late", "1")
+			})
+			if res.StatusCode != 409 {
+				t.Errorf("%s: status %d", name, res.StatusCode)
+			}
+			b.wantCookie(res, noCookie)
+		}
+	})
+}
+
 func TestD5_TheNextRequestSeesWhatTheLastOneWroteOnAnyInstance(t *testing.T) {
 	eachBackend(t, func(e *env) {
 		b := e.browser()

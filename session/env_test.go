@@ -102,7 +102,20 @@ type spy struct {
 	store.Backend
 	mu     sync.Mutex
 	made   []string
+	last   store.Key // of the record that was created or renewed last
 	before func(op string) error
+}
+
+func (s *spy) lastKey() store.Key {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+func (s *spy) setLast(key store.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = key
 }
 
 func (s *spy) note(op string) error {
@@ -137,6 +150,7 @@ func (s *spy) Create(ctx context.Context, key store.Key, rec store.Record) error
 	if err := s.note("create"); err != nil {
 		return err
 	}
+	s.setLast(key)
 	return s.Backend.Create(ctx, key, rec)
 }
 
@@ -158,6 +172,7 @@ func (s *spy) ChangeKey(ctx context.Context, from, to store.Key, ch store.Change
 	if err := s.note("change key"); err != nil {
 		return err
 	}
+	s.setLast(to)
 	return s.Backend.ChangeKey(ctx, from, to, ch)
 }
 

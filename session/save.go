@@ -202,8 +202,6 @@ func (s *Session) keepWithoutRecord(now int64) {
 	} else if later := s.extension(now); s.begun && later != 0 {
 		s.expires = later
 	}
-	s.server.saved()
-	s.updates = nil
 	s.clientSaved()
 }
 
