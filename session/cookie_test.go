@@ -435,6 +435,33 @@ func TestACookieOfAnEarlierReleaseOpens(t *testing.T) { // the format is a promi
 	}
 }
 
+func TestAPayloadOfAnotherFormDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	m := fuzzManager(t)
+	good := []byte{0, 0x80, 0xb0, 0xa9, 0xd3, 0xb7, 0x33, 0x80, 0xb8, 0x99, 0x29}
+	if _, ok := session.OpenPayload(m, good); !ok {
+		t.Fatal("the payload that the others are made of does not open")
+	}
+	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
+	for name, payload := range map[string][]byte{
+		"nothing":                  {},
+		"an unknown flag":          append([]byte{2}, good[1:]...),
+		"flags alone":              {0},
+		"a record without an ID":   append([]byte{1}, good[1:]...),
+		"half an ID":               {1, 1, 2, 3, 4, 5, 6, 7, 8},
+		"a beginning cut short":    good[:4],
+		"no expiry":                good[:7],
+		"an expiry cut short":      good[:9],
+		"a beginning out of range": append(append([]byte{0}, huge...), good[7:]...),
+		"an expiry out of range":   append(append([]byte{}, good[:7]...), huge...),
+		"a client state of nobody": append(append([]byte{}, good...), 9, 9, 9),
+	} {
+		if _, ok := session.OpenPayload(m, payload); ok {
+			t.Errorf("%s: it opens", name)
+		}
+	}
+}
+
 func FuzzCookie(f *testing.F) {
 	m := fuzzManager(f)
 	name := m.CookieName()

@@ -153,8 +153,6 @@ func (m *Manager) New(in *Incoming) *Session {
 	s := &Session{&core{m: m}}
 	if in != nil && in.says() != nil {
 		s.adopt(in.says(), true)
-	} else {
-		s.adopt(nil, false)
 	}
 	return s
 }
