@@ -404,7 +404,7 @@ func TestB7_AStoreThatHangsIsBoundedByItsTimeout(t *testing.T) {
 func TestB8_AfterTheFirstByte(t *testing.T) {
 	eachBackend(t, func(e *env) {
 		b := e.browser()
-		b.visit(then(write("k", "v"), writeClient("k", "v")))
+		b.visit(then(write("k", "v"), write("popped", "v"), writeClient("k", "v")))
 		id := b.incoming().ID()
 		res := b.receive(b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, "first byte")
@@ -428,12 +428,16 @@ func TestB8_AfterTheFirstByte(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			if ok, err := s.Pop(ctx, "popped", &v); !ok || err != nil || v != "v" {
+				t.Errorf("Pop = %v, %v, %q", ok, err, v)
+			}
 		}))
 		b.wantCookie(res, noCookie)
 		if b.incoming().ID() != id {
 			t.Error("the ID has changed")
 		}
 		b.wantRead("k", "")
+		b.wantRead("popped", "")
 		b.wantRead("late", "1")
 		b.wantRead("later", "2")
 		if got := b.readClient("k"); got != "v" {
@@ -562,6 +566,21 @@ func TestB9_TimeoutHandlerInsideAndOutside(t *testing.T) {
 	}
 	close(released)
 	<-wrote
+}
+
+func TestB9_AHandlerThatOutlivesItsRequestCannotWriteToItsResponse(t *testing.T) {
+	e := newEnv(t)
+	var kept http.ResponseWriter
+	res := e.browser().serveHTTP(func(w http.ResponseWriter, _ *http.Request) {
+		kept = w
+		io.WriteString(w, "body")
+	})
+	if _, err := io.WriteString(kept, "late"); err == nil {
+		t.Error("a late write succeeds")
+	}
+	if body, _ := io.ReadAll(res.Body); string(body) != "body" {
+		t.Errorf("the body is %q", body)
+	}
 }
 
 func TestB9_TwoMiddlewaresInOneChain(t *testing.T) {

@@ -111,7 +111,6 @@ func (s *Session) open() {
 	if s.opened {
 		return
 	}
-	s.opened = true
 	in, present := s.m.read(s.header)
 	s.header = nil
 	s.adopt(in, present)
