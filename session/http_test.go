@@ -269,6 +269,21 @@ func TestB5_AnErrorHandlerOfTheApplication(t *testing.T) {
 	}
 }
 
+func TestB5_AnErrorHandlerThatAnswersNothingMakesNo200(t *testing.T) {
+	e := newEnv(t)
+	m, err := session.NewManager(config.Default(), store.New(e.spy), session.WithErrorHandler(func(http.ResponseWriter, *http.Request, error) {
+		// It logs, and forgets the rest.
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Manager = m
+	e.spy.fail(errors.New("down"))
+	if res := e.browser().visit(write("k", "v")); res.StatusCode != 500 {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
 func TestTheDefaultErrorHandlerAnswersWithAStatusAndLogsOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

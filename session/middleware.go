@@ -116,10 +116,34 @@ func varyByCookie(header http.Header) {
 	header.Add("Vary", "Cookie")
 }
 
-// Refuse answers the request after a failed save.
+// Refuse answers the request after a failed save. A handler of the
+// application's that answers nothing must not make a 200 of it.
 func (x *exchange) Refuse(w http.ResponseWriter, err error) {
-	x.session.m.handleError(w, x.request, err)
+	answer := &watchedWriter{ResponseWriter: w}
+	x.core.m.handleError(answer, x.request, err)
+	if !answer.written {
+		x.core.m.DefaultErrorHandler(w, x.request, err)
+	}
 }
+
+// watchedWriter notes whether anything was written.
+type watchedWriter struct {
+	http.ResponseWriter
+	written bool
+}
+
+func (w *watchedWriter) WriteHeader(status int) {
+	w.written = w.written || status >= 200
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	w.written = true
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // finish is the end of a handler that has returned. What was changed after the
 // response had started is saved now. When that fails, the response is broken
