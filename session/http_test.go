@@ -99,7 +99,7 @@ func TestB1B2_HoweverTheResponseBeginsTheCookieIsThereOnceAfterOneSave(t *testin
 		"WriteString":    {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "body") }, 200, "body"},
 		"201":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); w.Write([]byte("body")) }, 201, "body"},
 		"204":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, ""},
-		"302":            {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", 302) }, 302, "<a href=\"/there\">Found</a>.\n\n"},
+		"302":            {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", http.StatusFound) }, 302, "<a href=\"/there\">Found</a>.\n\n"},
 		"304":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, 304, ""},
 		"500":            {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "body", 500) }, 500, "body\n"},
 		"Flush":          {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); w.Write([]byte("body")) }, 200, "body"},

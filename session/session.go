@@ -64,7 +64,8 @@ type core struct {
 	updates        []update
 	signingIn      bool
 	invalidated    bool
-	ended          error // the ErrEnded that the store has given for the record
+	scoped         map[any]any // what each Scoped has made for the request
+	ended          error       // the ErrEnded that the store has given for the record
 }
 
 // heldCookie is what the request's cookie, or the last one sent, says.

@@ -48,7 +48,7 @@ func (v *view) WriteHeader(status int) {
 			return
 		}
 	}
-	if v.writer.commit() == nil && !informational {
+	if v.writer.commit(status) == nil && !informational {
 		v.writer.begun.Store(true)
 		v.writer.below.WriteHeader(status)
 	}

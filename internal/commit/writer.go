@@ -43,6 +43,7 @@ type Writer struct {
 	err     error // of the commit; read and written under once
 	started atomic.Bool
 	refused atomic.Bool
+	status  int         // about to leave; written under once
 	begun   atomic.Bool // a final header has been handed to the writer below
 
 	// gate is held for reading by every call on its way to the writer below.
@@ -74,8 +75,12 @@ func (w *Writer) Commit() error {
 		return ErrClosed
 	}
 	defer w.leave()
-	return w.commit()
+	return w.commit(http.StatusOK)
 }
+
+// Status is the status that is about to leave, for BeforeHeaders: 200 where the
+// handler has set none, or has taken over the connection.
+func (w *Writer) Status() int { return w.status }
 
 // Started says whether the commit has begun, so that headers can no longer be
 // changed by what runs in BeforeHeaders. It never waits.
@@ -98,12 +103,13 @@ func (w *Writer) Close() {
 
 // commit calls the hooks unless that has happened; a second caller waits for
 // the first. It is the only way to the hooks. The caller has entered.
-func (w *Writer) commit() error {
+func (w *Writer) commit(status int) error {
 	if w.aside {
 		return nil
 	}
 	w.once.Do(func() {
 		w.started.Store(true)
+		w.status = status
 		w.err = errPanicked // stays if a hook does
 		header := w.below.Header()
 		w.err = w.hooks.BeforeHeaders(header)
@@ -143,7 +149,7 @@ func (w *Writer) begin() (err error) {
 			w.leave()
 		}
 	}()
-	if err = w.commit(); err == nil {
+	if err = w.commit(http.StatusOK); err == nil {
 		w.begun.Store(true)
 	}
 	return err

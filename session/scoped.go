@@ -1,0 +1,92 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Scoped is a value that a request makes when somebody first asks for it, and
+// at most once:
+//
+//	currentUser := session.NewScoped(func(ctx context.Context, s *session.Session) (User, error) {
+//		id, err := s.Subject(ctx)
+//		if err != nil {
+//			return User{}, err
+//		}
+//		return users.Find(ctx, id)
+//	})
+//
+//	user, err := currentUser.Get(r.Context(), s)
+//
+// It is kept with the session of the request, and dropped with it. A Scoped
+// whose constructor needs something of the application is made where that is at
+// hand, and handed to those who ask. It is safe for concurrent use.
+type Scoped[T any] struct {
+	construct func(context.Context, *Session) (T, error)
+}
+
+// NewScoped names the constructor of a Scoped. Two Scoped are two values, also
+// with one constructor.
+func NewScoped[T any](construct func(context.Context, *Session) (T, error)) *Scoped[T] {
+	return &Scoped[T]{construct}
+}
+
+// What Scoped.Get returns of its own.
+var (
+	errNoConstructor = errors.New("session: scoped value: its constructor is nil")
+	errOwnValue      = errors.New("session: scoped value: its constructor asks for the value that it is making")
+	errPanicked      = errors.New("session: scoped value: its constructor panicked")
+)
+
+// Get gives the value for the request of s. The first call runs the
+// constructor, with its own ctx, and every other one waits for it and gets what
+// it has returned, the error too. ErrNotInstalled, ErrClosed.
+//
+// A constructor may ask for other values, but not in a circle: the one that
+// asks for what it is making gets an error.
+func (v *Scoped[T]) Get(ctx context.Context, s *Session) (T, error) {
+	var none T
+	if v == nil || v.construct == nil {
+		return none, errNoConstructor
+	}
+	kept, err := s.keep(v, func() any { return &scoped[T]{err: errPanicked} })
+	if err != nil {
+		return none, err
+	}
+	value := kept.(*scoped[T])
+	if ctx.Value(value) != nil {
+		return none, errOwnValue
+	}
+	value.once.Do(func() { value.value, value.err = v.construct(context.WithValue(ctx, value, true), s) })
+	return value.value, value.err
+}
+
+// scoped is what a Scoped has made for one request.
+type scoped[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+// keep gives what the request keeps under key, which is what fresh gives when
+// there is nothing yet. It does not touch the session.
+func (s *Session) keep(key any, fresh func() any) (any, error) {
+	if !s.installed() {
+		return nil, ErrNotInstalled
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	kept, ok := s.scoped[key]
+	if !ok {
+		if s.scoped == nil {
+			s.scoped = map[any]any{}
+		}
+		kept = fresh()
+		s.scoped[key] = kept
+	}
+	return kept, nil
+}
