@@ -1,0 +1,91 @@
+package fxsession
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"go.uber.org/fx"
+
+	"github.com/fxsession/sessions/session"
+)
+
+// Middleware is an element of the value group http.middleware. A constructor
+// gives one in a struct:
+//
+//	type NewRecoveryResult struct {
+//		fx.Out
+//
+//		Middleware fxsession.Middleware `group:"http.middleware"`
+//	}
+type Middleware struct {
+	// Name is for error messages. It is not empty, and no other middleware
+	// has it.
+	Name string
+	// Order is the place in the chain: what has a lower one sees the request
+	// earlier and the response later. No other middleware has it.
+	Order int
+	// Wrap puts the middleware around a handler. It is not nil.
+	Wrap func(http.Handler) http.Handler
+}
+
+// SessionOrder is the Order of the session middleware. What needs no session
+// and may refuse a request (recovery, CSRF protection, limits) goes below,
+// what works with the session above.
+const SessionOrder = 1000
+
+type newSessionMiddlewareResult struct {
+	fx.Out
+
+	Middleware Middleware `group:"http.middleware"`
+}
+
+func newSessionMiddleware(m *session.Manager) newSessionMiddlewareResult {
+	return newSessionMiddlewareResult{
+		Middleware: Middleware{Name: "session", Order: SessionOrder, Wrap: m.Middleware},
+	}
+}
+
+// Chain is every [Middleware] of the value group http.middleware, by its
+// Order. [Module] provides it. The zero Chain has none. It is safe for
+// concurrent use.
+type Chain struct{ middlewares []Middleware }
+
+type newChainParams struct {
+	fx.In
+
+	Middlewares []Middleware `group:"http.middleware"`
+}
+
+// newChain sorts the middlewares, as fx shuffles value groups, and refuses
+// what has no one order.
+func newChain(p newChainParams) (Chain, error) {
+	sorted := slices.SortedFunc(slices.Values(p.Middlewares), func(a, b Middleware) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
+	})
+	var errs []error
+	names := map[string]bool{}
+	for i, m := range sorted {
+		if m.Name == "" || m.Wrap == nil {
+			errs = append(errs, fmt.Errorf("fxsession: the middleware %q of order %d needs a name and a Wrap", m.Name, m.Order))
+		}
+		if i > 0 && sorted[i-1].Order == m.Order {
+			errs = append(errs, fmt.Errorf("fxsession: the middlewares %q and %q have the same order, %d", sorted[i-1].Name, m.Name, m.Order))
+		}
+		if names[m.Name] {
+			errs = append(errs, fmt.Errorf("fxsession: there are two middlewares of the name %q", m.Name))
+		}
+		names[m.Name] = true
+	}
+	return Chain{sorted}, errors.Join(errs...)
+}
+
+// Then gives h behind the middlewares of the chain.
+func (c Chain) Then(h http.Handler) http.Handler {
+	for _, m := range slices.Backward(c.middlewares) {
+		h = m.Wrap(h)
+	}
+	return h
+}

@@ -1,0 +1,129 @@
+package fxsession
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/fx"
+	"go.uber.org/zap"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/lifecycle"
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+)
+
+// Module gives an application its sessions. It provides
+//
+//   - config.SessionConfig, read by config.Load with the options of [Config];
+//   - store.Backend, the one that session.store.driver names, or that of
+//     [UseBackend];
+//   - *store.SessionStore over it, with a lifecycle: the store is reached, and
+//     migrated where the configuration says so, before anything that depends
+//     on it starts; a store that does not answer is asked again, and fails the
+//     start before fx.StartTimeout; expired records are swept; the store
+//     closes after everything that depends on it has stopped;
+//   - *session.Manager;
+//   - the session middleware, in the value group http.middleware, and the
+//     [Chain] of that group;
+//   - the [Handler] that serves the routes of the application behind the Chain.
+//
+// From the graph it takes, where they are there, a *zap.Logger, a
+// metric.MeterProvider, a trace.TracerProvider, a session.ErrorHandler and a
+// [Clock]; for session.store.driver redis also a rueidis.Client (which fx makes,
+// where there is one, for the other drivers as well). fx leaves an optional
+// value like these out, without a word, when its constructor needs
+// something that is missing; an option such as
+//
+//	fx.Invoke(func(session.ErrorHandler) {})
+//
+// makes that an error.
+//
+// fx.Replace and fx.Decorate work on all that Module provides, where they
+// stand beside Module or in a module around it. What is replaced is never
+// made: a store.Backend in the place of the one on Redis connects to nothing.
+// The lifecycle works on the store.Backend that comes out in the end, which is
+// closed if it is an io.Closer.
+var Module = fx.Module(
+	"fxsession",
+	fx.Provide(newConfig, newBackend, newStore, newManager, newSessionMiddleware, newChain),
+	provideHandler,
+	fx.Invoke(ready),
+)
+
+// ready makes everything, so that a mistake is found at start also where
+// nothing uses a session yet.
+func ready(Chain) {}
+
+// Clock gives the time in the place of time.Now, for tests.
+type Clock func() time.Time
+
+type newStoreParams struct {
+	fx.In
+
+	Config    config.SessionConfig
+	Backend   store.Backend
+	Lifecycle fx.Lifecycle
+	Logger    *zap.Logger          `optional:"true"`
+	Meters    metric.MeterProvider `optional:"true"`
+	Tracers   trace.TracerProvider `optional:"true"`
+}
+
+// newStore makes the store, and appends its hook: what depends on the store
+// appends its own hooks later, so it starts after the store and stops before it.
+func newStore(p newStoreParams) *store.SessionStore {
+	s := store.New(p.Backend,
+		store.WithTimeout(p.Config.Store.Timeout),
+		store.WithMeterProvider(p.Meters),
+		store.WithTracerProvider(p.Tracers))
+	l := lifecycle.New(s, p.Config.Store,
+		lifecycle.WithLogger(p.Logger),
+		lifecycle.WithMeterProvider(p.Meters))
+	p.Lifecycle.Append(fx.Hook{
+		OnStart: func(ctx context.Context) error {
+			ctx, cancel := early(ctx)
+			defer cancel()
+			return l.Start(ctx)
+		},
+		OnStop: l.Stop,
+	})
+	return s
+}
+
+// early gives nine tenths of the time that ctx leaves. Once the start context
+// has ended, fx says no more than that it has, and stops nothing of what was
+// started.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)*9/10)
+}
+
+type newManagerParams struct {
+	fx.In
+
+	Config       config.SessionConfig
+	Store        *store.SessionStore
+	ErrorHandler session.ErrorHandler `optional:"true"`
+	Clock        Clock                `optional:"true"`
+	Logger       *zap.Logger          `optional:"true"`
+	Meters       metric.MeterProvider `optional:"true"`
+}
+
+func newManager(p newManagerParams) (*session.Manager, error) {
+	opts := []session.Option{
+		session.WithErrorHandler(p.ErrorHandler),
+		session.WithMeterProvider(p.Meters),
+	}
+	if p.Clock != nil {
+		opts = append(opts, session.WithClock(p.Clock))
+	}
+	if p.Logger != nil {
+		opts = append(opts, session.WithLogger(p.Logger))
+	}
+	return session.NewManager(p.Config, p.Store, opts...)
+}
