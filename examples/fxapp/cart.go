@@ -1,0 +1,43 @@
+package main
+
+import (
+	"maps"
+	"slices"
+)
+
+// Catalogue is what the shop suggests. It sells anything else as well.
+type Catalogue []string
+
+func newCatalogue() Catalogue {
+	return Catalogue{"tea", "coffee", "cocoa", "honey", "biscuits", "marmalade"}
+}
+
+// Cart holds how many there are of each item.
+type Cart map[string]int
+
+// mostItems is how many different items a cart holds.
+const mostItems = 1000
+
+// with gives the cart with one more of item. The cart itself stays as it is.
+func (c Cart) with(item string) (Cart, error) {
+	next := maps.Clone(c)
+	if next == nil {
+		next = Cart{}
+	}
+	next[item]++
+	if len(next) > mostItems {
+		return nil, invalid("The cart is full.")
+	}
+	return next, nil
+}
+
+// Count is how many things are in the cart.
+func (c Cart) Count() (n int) {
+	for _, count := range c {
+		n += count
+	}
+	return n
+}
+
+// Items lists the items in order.
+func (c Cart) Items() []string { return slices.Sorted(maps.Keys(c)) }

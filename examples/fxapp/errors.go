@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+)
+
+// newErrorHandler answers, in the shop's own words, when a handler returns an
+// error or a session cannot be saved.
+func newErrorHandler(pages *Pages, log *zap.Logger) session.ErrorHandler {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		status, message := explain(err)
+		if status == http.StatusInternalServerError {
+			log.Error("request failed", zap.String("pattern", r.Pattern), zap.Error(err))
+		}
+		if wantsJSON(r) {
+			writeJSON(w, status, map[string]string{"error": message})
+			return
+		}
+		pages.write(w, status, "error.html", View{Theme: "auto", Message: message})
+	}
+}
+
+func explain(err error) (status int, message string) {
+	if wrong, ok := errors.AsType[invalid](err); ok {
+		return http.StatusUnprocessableEntity, wrong.Error()
+	}
+	switch {
+	case errors.Is(err, store.ErrEnded):
+		return http.StatusConflict, "You signed in or out while this was under way. Please look at the page again."
+	case errors.Is(err, store.ErrConflict):
+		return http.StatusConflict, "Too much happened at once. Please try again."
+	case errors.As(err, new(*http.MaxBytesError)):
+		return http.StatusRequestEntityTooLarge, "That was too much to send."
+	}
+	return http.StatusInternalServerError, "The shop has a problem. Please try again in a moment."
+}
