@@ -7,14 +7,14 @@ import (
 )
 
 // HandlerFunc is an http.Handler that is given the request's session. What it
-// returns goes to [session.HandleError], which answers in its place; it must
-// have written nothing then.
+// returns goes to [session.HandleError], inside an [*Error], which answers in
+// its place; it must have written nothing then.
 type HandlerFunc func(http.ResponseWriter, *http.Request, *session.Session) error
 
 // ServeHTTP calls f with the session that the middleware has put into the
 // request's context.
 func (f HandlerFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := f(w, r, session.FromContext(r.Context())); err != nil {
-		session.HandleError(w, r, err)
+		session.HandleError(w, r, &Error{Stage: StageHandler, Pattern: r.Pattern, Err: err})
 	}
 }

@@ -1,6 +1,7 @@
 package fxsession_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/fxsession/sessions/fxsession"
 	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
 )
 
 var visits = session.NewField[int]("visits")
@@ -72,6 +74,41 @@ func TestF3_TheErrorOfAHandlerReachesTheErrorHandler(t *testing.T) {
 		func(http.ResponseWriter, *http.Request, *session.Session) error { return soldOut })))
 	if status, body := get(t, client, url); status != http.StatusTeapot || body != "come back tomorrow\n" {
 		t.Errorf("got %d %q", status, body)
+	}
+}
+
+// forgetful is a Backend that cannot keep anything new.
+type forgetful struct{ store.Backend }
+
+func (forgetful) Create(context.Context, store.Key, store.Record) error { return store.ErrFull }
+
+// F3: each error has the stage that it comes from.
+func TestF3_ErrorsSayTheirStage(t *testing.T) {
+	t.Parallel()
+	var chain fxsession.Chain
+	var got []*fxsession.Error
+	start(t, fxsession.Module, environment(), fx.Populate(&chain),
+		fx.Decorate(func(b store.Backend) store.Backend { return forgetful{b} }),
+		fx.Supply(session.ErrorHandler(func(w http.ResponseWriter, _ *http.Request, err error) {
+			e, ok := errors.AsType[*fxsession.Error](err)
+			if !ok {
+				t.Errorf("%v has no stage", err)
+			}
+			got = append(got, e)
+			http.Error(w, "", http.StatusTeapot)
+		})))
+	mux := http.NewServeMux()
+	mux.Handle("/handler", fxsession.HandlerFunc(func(http.ResponseWriter, *http.Request, *session.Session) error { return io.EOF }))
+	mux.Handle("/save", fxsession.HandlerFunc(countVisits))
+	client, url := browser(t, chain.Then(mux))
+	for _, path := range []string{"/handler", "/save"} {
+		if status, _ := get(t, client, url+path); status != http.StatusTeapot {
+			t.Errorf("%s: got %d", path, status)
+		}
+	}
+	if len(got) != 2 || got[0].Error() != "/handler: handler: EOF" || !errors.Is(got[1], store.ErrFull) ||
+		got[1].Stage != fxsession.StageSave || got[1].Pattern != "/save" {
+		t.Errorf("the error handler got %v", got)
 	}
 }
 

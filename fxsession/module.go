@@ -116,7 +116,7 @@ type newManagerParams struct {
 
 func newManager(p newManagerParams) (*session.Manager, error) {
 	opts := []session.Option{
-		session.WithErrorHandler(p.ErrorHandler),
+		session.WithErrorHandler(staged(p.ErrorHandler)),
 		session.WithMeterProvider(p.Meters),
 	}
 	if p.Clock != nil {

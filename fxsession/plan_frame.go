@@ -144,7 +144,7 @@ func (p *plan) serveProcessed(w http.ResponseWriter, r *http.Request) {
 	x := &processed{}
 	x.begin(p, x.commit.Wrap(w, x), r)
 	defer x.commit.Close()
-	if err := x.handle(); err != nil {
+	if err := x.handle(); err != nil && !x.commit.Refused() {
 		session.HandleError(x.writer, r, err)
 	}
 	_ = x.commit.Commit() // Refuse has answered its error

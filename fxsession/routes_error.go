@@ -1,31 +1,40 @@
 package fxsession
 
-import "errors"
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/fxsession/sessions/session"
+)
 
 // Stage says what an [Error] comes from.
 type Stage string
 
-// The stages of a request. What comes without an Error is of the last one, the
-// save of the session, or of a handler that is not one of Routes.
+// The stages of a request.
 const (
 	StageConstructor   Stage = "constructor"
 	StageHandler       Stage = "handler"
 	StagePostProcessor Stage = "post-processor"
+	StageSave          Stage = "save" // of the session, by the middleware
 )
 
-// Error is what a function of [Routes] has returned, as the
-// session.ErrorHandler of the graph gets it. errors.Is and errors.As look
-// through it.
+// Error is what the session.ErrorHandler of the graph gets. errors.Is and
+// errors.As look through it.
 type Error struct {
 	Stage    Stage
-	Pattern  string // of the route
-	Function string // its short name: "cart.(*Handler).Add"
+	Pattern  string // of the route; "" where none is known
+	Function string // of Routes, by its short name: "cart.(*Handler).Add"; "" for others
 	Err      error
 }
 
 // Error gives all that e holds in one line.
 func (e *Error) Error() string {
-	return e.Pattern + ": " + string(e.Stage) + " " + e.Function + ": " + e.Err.Error()
+	where := strings.Join(strings.Fields(string(e.Stage)+" "+e.Function), " ")
+	if e.Pattern != "" {
+		where = e.Pattern + ": " + where
+	}
+	return where + ": " + e.Err.Error()
 }
 
 // Unwrap gives e.Err.
@@ -35,3 +44,16 @@ func (e *Error) Unwrap() error { return e.Err }
 // response is the handler's. A post-processor that returns an error has the
 // session.ErrorHandler answer in its place.
 var ErrPostProcessorWrites = errors.New("fxsession: a post-processor cannot write the response: change its headers, or return an error")
+
+// staged gives what h, which may be nil, gets of the errors of a save its stage.
+func staged(h session.ErrorHandler) session.ErrorHandler {
+	if h == nil {
+		return nil
+	}
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		if errors.Is(err, session.ErrNotSaved) {
+			err = &Error{Stage: StageSave, Pattern: r.Pattern, Err: err}
+		}
+		h(w, r, err)
+	}
+}

@@ -28,6 +28,9 @@ var (
 	ErrNoKeys = errors.New("session: session.cookie.keys is empty: make a key with `openssl rand -base64 32`, and give every instance the same")
 	// ErrEmptySubject: SignIn was called with the empty subject, which means nobody.
 	ErrEmptySubject = errors.New("session: sign in: the subject is empty")
+	// ErrNotSaved is what an ErrorHandler gets when a session could not be
+	// saved; the error of the store is wrapped as well.
+	ErrNotSaved = errors.New("session: not saved")
 	// ErrInvalidValue is wrapped by every ValueError.
 	ErrInvalidValue = errors.New("the value is not what JSON or the type allows")
 )

@@ -259,14 +259,42 @@ func TestB5_AnErrorHandlerOfTheApplication(t *testing.T) {
 	e.Manager = m
 	e.spy.fail(errors.New("down"))
 	res := e.browser().visit(write("k", "v"))
-	if res.StatusCode != 503 || !errors.Is(got, store.ErrUnavailable) {
+	if res.StatusCode != 503 || !errors.Is(got, store.ErrUnavailable) || !errors.Is(got, session.ErrNotSaved) {
 		t.Errorf("status %d for %v", res.StatusCode, got)
 	}
 	// Errors that an adapter's handler returns go there, too.
 	res = e.browser().serveHTTP(func(w http.ResponseWriter, r *http.Request) { session.HandleError(w, r, io.EOF) })
-	if res.StatusCode != 503 || !errors.Is(got, io.EOF) {
+	if res.StatusCode != 503 || !errors.Is(got, io.EOF) || errors.Is(got, session.ErrNotSaved) {
 		t.Errorf("status %d for %v", res.StatusCode, got)
 	}
+	// But not the error of a write to a response that was refused already.
+	got = nil
+	res = e.browser().serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		e.touch(r)
+		_, err := io.WriteString(w, "body")
+		got = nil
+		session.HandleError(w, r, err)
+	})
+	if res.StatusCode != 503 || got != nil {
+		t.Errorf("status %d, and then again %v", res.StatusCode, got)
+	}
+}
+
+func TestB5_AnErrorAfterTheFirstByteBreaksTheResponseOff(t *testing.T) {
+	e := newEnv(t)
+	w := httptest.NewRecorder()
+	defer func() {
+		if got := recover(); got != http.ErrAbortHandler {
+			t.Errorf("the panic is %v", got)
+		}
+		if w.Body.String() != "first byte" {
+			t.Errorf("the body is %q", w.Body)
+		}
+	}()
+	e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "first byte")
+		session.HandleError(w, r, io.EOF)
+	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 }
 
 func TestB5_AnErrorHandlerThatAnswersNothingMakesNo200(t *testing.T) {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -30,9 +31,10 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 		x := &exchange{}
 		x.session.core = &x.core
 		x.core.m, x.core.header = m, r.Header
-		x.Context, x.request = r.Context(), r
+		x.Context = r.Context()
+		x.request = r.WithContext(x)
 		defer x.close()
-		next.ServeHTTP(x.writer.Wrap(w, x), r.WithContext(x))
+		next.ServeHTTP(x.writer.Wrap(w, x), x.request)
 		x.finish()
 	})
 }
@@ -44,7 +46,7 @@ type exchange struct {
 	session Session
 	core    core
 	writer  commit.Writer
-	request *http.Request // as it came to the middleware
+	request *http.Request // as the handler gets it
 }
 
 type contextKey struct{}
@@ -93,8 +95,8 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 	// goes on; the store's timeout bounds it.
 	cookie, err := s.finalize(context.WithoutCancel(x.Context))
 	if err != nil {
-		s.closed = true
-		return err
+		s.closed, s.refused = true, true
+		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
 	if cookie != nil {
 		header.Add("Set-Cookie", cookie.String())
@@ -176,38 +178,64 @@ func (x *exchange) close() {
 	x.writer.Close()
 }
 
-// ErrorHandler answers a request that failed: because its session could not be
-// saved, or because its handler returned an error. err is one of package
-// store or of this package, or the handler's own. Nothing of the handler's
-// response has left.
+// ErrorHandler answers a request that failed: its session could not be saved,
+// and err is an ErrNotSaved, or its handler returned an error. Nothing of the
+// handler's response has left. The session is r's, closed if it could not be
+// saved. A handler that answers nothing after a failed save has
+// [Manager.DefaultErrorHandler] answer.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
-// DefaultErrorHandler answers with a status and its text, and nothing of err:
-// 409 Conflict when another request has ended or renewed the session
-// (store.ErrEnded) or kept changing it (store.ErrConflict), 413 when the
-// request's body was larger than [http.MaxBytesReader] allows, 500 else, which
-// is also logged.
-func (m *Manager) DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
-	status := http.StatusInternalServerError
+// ErrorStatus is the status that answers err: 409 Conflict when another request
+// has ended or renewed the session (store.ErrEnded) or kept changing it
+// (store.ErrConflict), 413 when the request's body was larger than
+// [http.MaxBytesReader] allows, 500 else.
+func ErrorStatus(err error) int {
 	switch {
 	case errors.Is(err, store.ErrEnded), errors.Is(err, store.ErrConflict):
-		status = http.StatusConflict
+		return http.StatusConflict
 	case errors.As(err, new(*http.MaxBytesError)):
-		status = http.StatusRequestEntityTooLarge
-	default:
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusInternalServerError
+}
+
+// DefaultErrorHandler answers with the text of [ErrorStatus], and nothing of
+// err. An error that is a 500 is also logged.
+func (m *Manager) DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
+	status := ErrorStatus(err)
+	if status == http.StatusInternalServerError {
 		m.logger.Error("session: request failed", zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
 	}
+	answerStatus(w, status)
+}
+
+func answerStatus(w http.ResponseWriter, status int) {
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, http.StatusText(status), status)
 }
 
 // HandleError answers r with the ErrorHandler of the Manager whose middleware
-// it has passed, with the plain text of a status where it has passed none. It is
-// for adapters that let handlers return errors.
+// it has passed, with the plain text of [ErrorStatus] where it has passed none.
+// It is for adapters that let handlers return errors. Where the response has
+// begun there is nothing left to answer: it is broken off by a panic with
+// http.ErrAbortHandler, and the error logged; where it was refused because the
+// session could not be saved, it is answered already.
 func HandleError(w http.ResponseWriter, r *http.Request, err error) {
-	if s := FromContext(r.Context()); s.installed() {
-		s.m.handleError(w, r, err)
+	s := FromContext(r.Context())
+	if !s.installed() {
+		answerStatus(w, ErrorStatus(err))
 		return
 	}
-	(&Manager{logger: zap.NewNop()}).DefaultErrorHandler(w, r, err)
+	s.mu.Lock()
+	started, refused := s.started, s.refused
+	s.mu.Unlock()
+	switch {
+	case refused:
+	case started:
+		s.m.logger.Error("session: the handler failed after the response had started, which is broken off",
+			zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
+		panic(http.ErrAbortHandler)
+	default:
+		s.m.handleError(w, r, err)
+	}
 }

@@ -44,6 +44,7 @@ type core struct {
 	closed bool // the request is over
 	// started: the headers have left, a cookie can no longer be set.
 	started bool
+	refused bool // the save before that failed
 	touched bool // something was read or changed
 	edits   uint64
 

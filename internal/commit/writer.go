@@ -82,6 +82,9 @@ func (w *Writer) Commit() error {
 // handler has set none, or has taken over the connection.
 func (w *Writer) Status() int { return w.status }
 
+// Refused says whether the commit has failed, so that Refuse has answered.
+func (w *Writer) Refused() bool { return w.refused.Load() }
+
 // Started says whether the commit has begun, so that headers can no longer be
 // changed by what runs in BeforeHeaders. It never waits.
 func (w *Writer) Started() bool { return w.started.Load() }
