@@ -119,6 +119,18 @@ func TestAStoreThatIsDownIsATypedErrorAndUntouchedRequestsAreUnharmed(t *testing
 	})
 }
 
+func TestAfterAFailedSaveTheSessionIsClosed(t *testing.T) {
+	e := newEnv(t)
+	e.spy.fail(errors.New("down"))
+	e.browser().serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		e.touch(r)
+		w.WriteHeader(http.StatusOK)
+		if err := session.FromContext(r.Context()).Set(r.Context(), "k", 1); !errors.Is(err, session.ErrClosed) {
+			t.Errorf("Set = %v", err)
+		}
+	})
+}
+
 func TestAFailedSaveCanBeSavedAgain(t *testing.T) {
 	eachBackend(t, func(e *env) {
 		b := e.browser()

@@ -370,6 +370,86 @@ func TestA9_ClearKeepsTheRecordAndDeleteKeepsTheSession(t *testing.T) {
 	})
 }
 
+func TestA9_DeleteForgetsWhatTheRequestDidBefore(t *testing.T) {
+	count := session.NewField[int]("count")
+	del := func(_ context.Context, s *session.Session) error { return s.Delete() }
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(signIn("ada"), write("count", 7)))
+		b.visit(then(signIn("bob"), del, write("new", "1"), func(ctx context.Context, s *session.Session) error {
+			who, err := s.Subject(ctx)
+			if who != "" {
+				t.Errorf("behind Delete %q is signed in", who)
+			}
+			return err
+		}))
+		if got := b.subject(); got != "" {
+			t.Errorf("after Delete %q is signed in", got)
+		}
+		b.visit(then(signIn("ada"), write("count", 7)))
+		b.visit(then(func(ctx context.Context, s *session.Session) error {
+			_, err := s.Subject(ctx) // known before it goes
+			return errors.Join(err, count.Update(ctx, s, func(n int) (int, error) { return n + 1, nil }))
+		}, del, func(ctx context.Context, s *session.Session) error {
+			who, err := s.Subject(ctx)
+			if who != "" {
+				t.Errorf("behind Delete %q is signed in", who)
+			}
+			return errors.Join(err, s.Set(ctx, "new", "2"), s.Sync(ctx))
+		}))
+		b.visit(func(ctx context.Context, s *session.Session) error {
+			keys, err := s.Keys(ctx)
+			if fmt.Sprint(keys) != "[new]" {
+				t.Errorf("the session holds %v", keys)
+			}
+			return err
+		})
+		// A sign-in that was taken back is none to an end in another request.
+		res := b.visit(then(signIn("ada"), del, func(ctx context.Context, s *session.Session) error {
+			b.clone().visit(invalidate)
+			return s.Set(ctx, "late", "1")
+		}))
+		if res.StatusCode != 409 {
+			t.Errorf("status %d", res.StatusCode)
+		}
+	})
+}
+
+func TestAChangeThatIsNoneCostsNoCall(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("n", 1))
+	e.calls()
+	add := func(ctx context.Context, s *session.Session) error {
+		return session.NewField[int]("n").Update(ctx, s, func(n int) (int, error) { return n + 1, nil })
+	}
+	clearAll := func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) }
+	for _, c := range []struct {
+		name   string
+		handle handler
+		calls  string
+	}{
+		{"a removal of what a loaded session does not have", then(load, func(ctx context.Context, s *session.Session) error { return s.Remove(ctx, "missing") }), "[load]"},
+		{"an update of what was just cleared", then(clearAll, add), "[update]"},
+		{"an update of what was just written", then(write("n", 5), add), "[update]"},
+		{"an update", add, "[load update]"},
+		{"a clear of an empty session", then(clearAll, func(ctx context.Context, s *session.Session) error { return s.Sync(ctx) }, load, clearAll), "[update load]"},
+	} {
+		b.visit(c.handle)
+		if got := fmt.Sprint(e.calls()); got != c.calls {
+			t.Errorf("%s: the store was asked %s, want %s", c.name, got, c.calls)
+		}
+	}
+	// And a store that is down is not asked again and again.
+	b.visit(write("n", 1))
+	e.spy.fail(errors.New("down"), "update")
+	e.calls()
+	if res := b.visit(add); res.StatusCode != 500 {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	e.wantCalls("load", "update")
+}
+
 func TestA10_InvalidateEndsTheSession(t *testing.T) {
 	eachBackend(t, func(e *env) {
 		b := e.browser()

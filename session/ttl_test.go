@@ -29,6 +29,12 @@ func readClientKeys(ctx context.Context, s *session.Session) error {
 	return err
 }
 
+func readClientOne(ctx context.Context, s *session.Session) error {
+	var v string
+	_, err := s.Client().Get(ctx, "k", &v)
+	return err
+}
+
 // ttl10h makes ten hours the TTL, so that the default threshold is two hours
 // after the beginning.
 func ttl10h(cfg *config.SessionConfig) { cfg.State.TTL = 10 * time.Hour }
@@ -42,6 +48,7 @@ func TestA14_RecordAndCookieAreExtendedTogetherBelowTheThreshold(t *testing.T) {
 		"a load":                   {load, []string{"load"}, []string{"load", "update"}},
 		"a write":                  {write("k", "w"), []string{"update"}, []string{"update"}},
 		"a read of client state":   {readClientKeys, nil, []string{"update"}},
+		"a get of client state":    {readClientOne, nil, []string{"update"}},
 		"a write of client state":  {writeClient("k", "w"), []string{"load"}, []string{"update"}},
 		"a read and a write":       {then(load, write("k", "w")), []string{"load", "update"}, []string{"load", "update"}},
 		"a new ID":                 {cycle, []string{"change key"}, []string{"change key"}},
