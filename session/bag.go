@@ -10,6 +10,7 @@ import (
 // as it is known, and what the request has changed since.
 type bag struct {
 	known   bool                       // whether base is known
+	exact   bool                       // whether base is all there is: nobody else can have written since
 	base    map[string]json.RawMessage // what was there
 	set     map[string]json.RawMessage // written since
 	removed map[string]struct{}        // removed since; disjoint from set
@@ -52,7 +53,7 @@ func (b *bag) put(key string, text json.RawMessage) {
 
 func (b *bag) remove(key string) {
 	delete(b.set, key)
-	if _, there := b.base[key]; b.cleared || b.known && !there {
+	if _, there := b.base[key]; b.cleared || b.exact && !there {
 		return
 	}
 	if b.removed == nil {
@@ -63,21 +64,23 @@ func (b *bag) remove(key string) {
 
 func (b *bag) clear() {
 	b.set, b.removed = nil, nil
-	b.cleared = !b.known || len(b.base) > 0
+	b.cleared = !b.exact || len(b.base) > 0
 }
 
 // dirty reports whether the request has changed anything.
 func (b *bag) dirty() bool { return b.cleared || len(b.set) > 0 || len(b.removed) > 0 }
 
-// learn says what was there.
-func (b *bag) learn(base map[string]json.RawMessage) { b.known, b.base = true, base }
+// learn says what was there; exact, that nobody else can write to it.
+func (b *bag) learn(base map[string]json.RawMessage, exact bool) {
+	b.known, b.exact, b.base = true, exact, base
+}
 
 // begin drops everything: the bag is empty and known to be.
-func (b *bag) begin() { *b = bag{known: true} }
+func (b *bag) begin() { *b = bag{known: true, exact: true} }
 
 // disown drops what was there and keeps what the request has written.
 func (b *bag) disown() {
-	b.known, b.base, b.removed, b.cleared = true, nil, nil, false
+	b.known, b.exact, b.base, b.removed, b.cleared = true, true, nil, nil, false
 }
 
 // keys lists the keys in order; the base must be known.

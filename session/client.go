@@ -44,14 +44,19 @@ func (c Client) GetRaw(ctx context.Context, key string) (json.RawMessage, bool, 
 	return bytes.Clone(text), ok, err
 }
 
-func (c Client) text(_ context.Context, key string) (json.RawMessage, bool, error) {
+func (c Client) text(ctx context.Context, key string) (json.RawMessage, bool, error) {
+	text, ok, _, err := c.peek(ctx, key)
+	return text, ok, err
+}
+
+func (c Client) peek(_ context.Context, key string) (text json.RawMessage, ok bool, edits uint64, err error) {
 	if err := c.s.lock(); err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
 	defer c.s.mu.Unlock()
 	c.s.touched = true
-	text, ok, _ := c.s.client.lookup(key)
-	return text, ok, nil
+	text, ok, _ = c.s.client.lookup(key)
+	return text, ok, c.s.edits, nil
 }
 
 // SetRaw is Set for a value that is a JSON text already.
@@ -68,6 +73,9 @@ func (c Client) put(_ context.Context, key string, text json.RawMessage) error {
 
 // place puts the value under key if the cookie can hold it.
 func (c Client) place(b *bag, key string, text json.RawMessage) error {
+	if c.s.m.signed {
+		return ErrEncryptionRequired
+	}
 	next := *b
 	next.set = maps.Clone(b.set)
 	next.removed = maps.Clone(b.removed)
@@ -88,9 +96,6 @@ func (c Client) change(write func(*bag) error) error {
 	if err := c.s.writable(true); err != nil {
 		return err
 	}
-	if c.s.m.signed {
-		return ErrEncryptionRequired
-	}
 	if err := write(&c.s.client); err != nil {
 		return err
 	}
@@ -103,24 +108,14 @@ func (c Client) PopRaw(ctx context.Context, key string) (json.RawMessage, bool, 
 	return popRaw(ctx, c, key)
 }
 
-func (c Client) take(ctx context.Context, key string, accept func(json.RawMessage) error) (bool, error) {
-	text, ok, err := c.text(ctx, key)
-	if err != nil || !ok {
-		return false, err
-	}
-	taken := false
-	err = c.change(func(b *bag) error {
-		if text, taken, _ = b.lookup(key); !taken {
-			return nil
-		}
-		if err := accept(text); err != nil {
-			taken = false
-			return err
+func (c Client) removeIf(key string, edits uint64) error {
+	return c.change(func(b *bag) error {
+		if c.s.edits != edits {
+			return errOvertaken
 		}
 		b.remove(key)
 		return nil
 	})
-	return taken, err
 }
 
 // Remove deletes the value under key, if there is one.

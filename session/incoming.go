@@ -94,7 +94,7 @@ const (
 	// (RFC 6265bis, 5.6).
 	maxCookie = 4096
 	// maxCandidates bounds how many cookies of the right name are tried.
-	maxCandidates = 8
+	maxCandidates = 64
 )
 
 // append writes the payload: flags, the ID if there is a record, when the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -53,10 +54,11 @@ type options struct {
 // cannot be saved, which is [Manager.DefaultErrorHandler].
 func WithErrorHandler(h ErrorHandler) Option { return func(o *options) { o.handleError = h } }
 
-// WithClock puts now in the place of time.Now, for tests.
+// WithClock puts now in the place of time.Now, for tests; nil is time.Now.
 func WithClock(now func() time.Time) Option { return func(o *options) { o.clock = now } }
 
-// WithLogger logs to l what no response can say. Without it nothing is logged.
+// WithLogger logs to l what no response can say. Without it, or with nil,
+// nothing is logged.
 func WithLogger(l *zap.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithMeterProvider counts rejected cookies (session.cookies.rejected) and
@@ -75,9 +77,15 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 	if s == nil {
 		return nil, errors.New("session: NewManager needs a store: see store.New")
 	}
-	o := options{clock: time.Now, logger: zap.NewNop()}
+	var o options
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if o.clock == nil {
+		o.clock = time.Now
+	}
+	if o.logger == nil {
+		o.logger = zap.NewNop()
 	}
 	m := &Manager{
 		store:           s,
@@ -177,8 +185,14 @@ func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error
 	if s.closed {
 		return nil, ErrClosed
 	}
+	if s.m != m {
+		return nil, errForeign
+	}
 	return s.finalize(ctx)
 }
+
+// errForeign is what Finalize returns for the session of another Manager.
+var errForeign = errors.New("session: finalize: the session is another Manager's")
 
 // finalize is the one way from a session to its cookie.
 func (s *Session) finalize(ctx context.Context) (*http.Cookie, error) {
@@ -202,5 +216,9 @@ func (m *Manager) lifeEnd(now, began int64) int64 {
 }
 
 func wholeMilliseconds(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
+	n := int64(d / time.Millisecond)
+	if d%time.Millisecond > 0 && n < math.MaxInt64/int64(time.Millisecond) {
+		n++ // unless that is no time.Duration any more
+	}
+	return n
 }

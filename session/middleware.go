@@ -31,8 +31,8 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 		x := &exchange{}
 		x.session.core = &x.core
 		x.core.m, x.core.header = m, r.Header
-		x.Context = r.Context()
-		x.request = r.WithContext(x)
+		x.context = requestContext{r.Context(), x}
+		x.request = r.WithContext(&x.context)
 		defer x.close()
 		next.ServeHTTP(x.writer.Wrap(w, x), x.request)
 		x.finish()
@@ -42,7 +42,7 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 // exchange is all that the middleware keeps for one request, in one piece of
 // memory: the context that the handler sees, the session and the writer.
 type exchange struct {
-	context.Context
+	context requestContext
 	session Session
 	core    core
 	writer  commit.Writer
@@ -51,12 +51,20 @@ type exchange struct {
 
 type contextKey struct{}
 
+// requestContext is the context of a request with a session. It holds the
+// exchange behind a pointer, so that a program that prints a context does not
+// print IDs and values.
+type requestContext struct {
+	context.Context
+	exchange *exchange
+}
+
 // Value finds the session, for FromContext and for its Manager.
-func (x *exchange) Value(key any) any {
-	if key == (contextKey{}) || key == any(x.session.m) {
-		return &x.session
+func (c *requestContext) Value(key any) any {
+	if key == (contextKey{}) || key == any(c.exchange.core.m) {
+		return &c.exchange.session
 	}
-	return x.Context.Value(key)
+	return c.Context.Value(key)
 }
 
 // notInstalled is what FromContext returns without the middleware.
@@ -93,7 +101,7 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 	defer func() { s.started = true }()
 	// The client may have gone away. What its handler did is done, so the save
 	// goes on; the store's timeout bounds it.
-	cookie, err := s.finalize(context.WithoutCancel(x.Context))
+	cookie, err := s.finalize(context.WithoutCancel(x.context.Context))
 	if err != nil {
 		s.closed, s.refused = true, true
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
@@ -162,7 +170,7 @@ func (x *exchange) finish() {
 	if !s.opened || s.closed {
 		return
 	}
-	if err := s.save(context.WithoutCancel(x.Context)); err != nil {
+	if err := s.save(context.WithoutCancel(x.context.Context)); err != nil {
 		s.m.logger.Error("session: what was written after the response had started is not stored, the response is broken off", zap.Error(err))
 		panic(http.ErrAbortHandler)
 	}

@@ -15,9 +15,18 @@ import (
 var errAgain = errors.New("session: look again")
 
 // save brings the store to where the session is. It is called with the
-// session locked, and with s.saving held. After an error the session is as it
-// was, and may be saved again.
+// session locked, and with s.saving held. After an error the session may be
+// saved again, and is then what it was, unless the outcome of a change that must
+// not happen twice is in doubt.
 func (s *Session) save(ctx context.Context) error {
+	if s.doubt != nil {
+		return s.doubt
+	}
+	if s.replayDue {
+		if err := s.replay(); err != nil {
+			return err
+		}
+	}
 	retry := retry{deadline: s.m.saveTimeout}
 	defer retry.stop()
 	for {
@@ -30,12 +39,19 @@ func (s *Session) save(ctx context.Context) error {
 			if ctx = retry.wait(ctx); ctx == nil {
 				return err
 			}
-			if err := s.reload(ctx); err != nil {
-				return err
+			if loadErr := s.reload(ctx); loadErr != nil {
+				s.replayDue = true
+				if ctx.Err() != nil {
+					return err // which is why the time has run out
+				}
+				return loadErr
 			}
-		case gone(err) && !s.started:
+		case gone(err) && s.record && !s.started:
 			s.lose(err)
 		case errors.Is(err, store.ErrDuplicateKey) && retry.once():
+		case inDoubt(err) && (len(s.updates) > 0 || s.fate == renew):
+			s.doubt = err
+			return err
 		default:
 			return err
 		}
@@ -43,6 +59,12 @@ func (s *Session) save(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// inDoubt reports whether err leaves open that the store has done what it was
+// asked.
+func inDoubt(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // saveOnce does what there is to do, by one call to the store wherever one is
@@ -68,6 +90,9 @@ func (s *Session) saveOnce(ctx context.Context) error {
 	case s.record:
 		return s.updateRecord(ctx, now)
 	case s.wantsRecord():
+		if s.started { // nobody could reach it
+			return ErrResponseStarted
+		}
 		return s.createRecord(ctx, now)
 	}
 	s.keepWithoutRecord(now)
@@ -95,6 +120,10 @@ func (s *Session) deleteRecord(ctx context.Context) error {
 	err := s.m.store.Delete(ctx, s.id.key())
 	if err != nil && !gone(err) {
 		return s.noteEnded(err)
+	}
+	if err != nil && s.begun { // Delete of a session that was no longer there
+		s.lose(err)
+		return errAgain
 	}
 	s.record, s.id, s.version, s.fate = false, rawID{}, 0, keep
 	return errAgain
@@ -137,7 +166,7 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 			}
 			return s.noteEnded(err)
 		}
-	case s.client.dirty():
+	case s.client.dirty() || s.owesCookie():
 		// Nothing of this request goes to the store, but a session that has
 		// ended must not get a new cookie.
 		if _, err := s.m.store.Load(ctx, s.id.key()); err != nil {
@@ -151,6 +180,13 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 	s.expires = expires
 	s.written(ch)
 	return nil
+}
+
+// owesCookie reports whether an earlier Sync has left a cookie to be sent under
+// the ID that the client holds, which another request may have ended since.
+func (s *Session) owesCookie() bool {
+	return !s.started && s.held.valid && s.id == s.held.payload.id &&
+		(s.clientChanged || s.expires != s.held.payload.expires)
 }
 
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
@@ -171,7 +207,11 @@ func (s *Session) wantsRecord() bool {
 }
 
 func (s *Session) createRecord(ctx context.Context, now int64) error {
-	id, began := newID(), s.began
+	again := s.offered != rawID{}
+	if !again {
+		s.offered = newID()
+	}
+	id, began := s.offered, min(s.began, now) // a clock may have gone back
 	if !s.begun || s.signingIn {
 		began = now
 	}
@@ -184,13 +224,26 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	if s.subject != nil {
 		rec.Subject = *s.subject
 	}
-	if err := s.m.store.Create(ctx, id.key(), rec); err != nil {
+	err := s.m.store.Create(ctx, id.key(), rec)
+	if inDoubt(err) {
+		return err // offered is tried again, so that no record is left that nobody can reach
+	}
+	s.offered = rawID{}
+	taken := again && errors.Is(err, store.ErrDuplicateKey)
+	if err != nil && !taken {
 		return err
 	}
+	s.edits++
 	s.record, s.id, s.version = true, id, 1
 	s.begun, s.began, s.expires = true, began, expires
+	if taken { // by the earlier attempt, with what there was to write then
+		s.version, s.subject = 0, &rec.Subject
+		s.server = bag{known: true, set: rec.State, cleared: true}
+		return errAgain
+	}
 	s.baseSubject, s.subject, s.signingIn, s.updates = rec.Subject, nil, false, nil
 	s.server.saved()
+	s.server.exact = false // others can write from here on
 	s.clientSaved()
 	return nil
 }
@@ -220,6 +273,7 @@ func (s *Session) change() (ch store.Change, dirty bool) {
 
 // written takes over that the store has done ch.
 func (s *Session) written(ch store.Change) {
+	s.edits++
 	if ch.IfVersion != 0 {
 		s.version++
 	} else {

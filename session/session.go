@@ -17,7 +17,8 @@ import (
 // state and on the session as a whole; [Session.Client] gives the client state.
 //
 // A Session is safe for concurrent use by the goroutines of its handler, and
-// returns ErrClosed after the request. What is written before the first byte
+// returns ErrClosed after the request. A call may wait for another goroutine's
+// call to the store, which store.timeout bounds. What is written before the first byte
 // of the response is stored before that byte leaves; server state written
 // later is stored when the handler returns.
 //
@@ -37,7 +38,7 @@ type Session struct {
 type core struct {
 	m *Manager
 
-	saving sync.Mutex // one save at a time; taken before mu
+	saving sync.Mutex // one save at a time, taken before mu
 	mu     sync.Mutex // guards what follows
 	header http.Header
 	opened bool // the request's cookie has been looked at
@@ -46,7 +47,9 @@ type core struct {
 	started bool
 	refused bool // the save before that failed
 	touched bool // something was read or changed
-	edits   uint64
+	// edits counts whatever makes a value, or the version that it came with,
+	// another: an update whose function was running meanwhile starts over.
+	edits uint64
 
 	held  heldCookie // what the client has
 	begun bool       // there is a session: the request's own, or one begun since
@@ -63,6 +66,9 @@ type core struct {
 	clientChanged  bool    // the client does not yet have the client state
 	subject        *string // to be set
 	updates        []update
+	replayDue      bool  // the updates are to run again before the next save
+	doubt          error // an ErrUnavailable that may have been a success
+	offered        rawID // of a record that may have been created
 	signingIn      bool
 	invalidated    bool
 	scoped         map[any]any // what each Scoped has made for the request
@@ -130,7 +136,10 @@ func (s *Session) adopt(in *incoming, present bool) {
 	s.held.valid, s.held.payload = true, in.payload
 	s.begun, s.began, s.expires = true, in.payload.began, in.payload.expires
 	s.record, s.id = in.payload.record, in.payload.id
-	s.client.learn(in.client)
+	s.client.learn(in.client, true)
+	if s.m.maxLifetime > 0 { // which may have become shorter since
+		s.expires = min(s.expires, s.began+s.m.maxLifetime)
+	}
 	if !s.record {
 		s.server.begin()
 	}
@@ -169,10 +178,11 @@ func (s *Session) load(ctx context.Context) error {
 
 // reload asks the store for the record, also when it was loaded before.
 func (s *Session) reload(ctx context.Context) error {
+	s.edits++
 	rec, err := s.m.store.Load(ctx, s.id.key())
 	switch {
 	case err == nil:
-		s.server.learn(rec.State)
+		s.server.learn(rec.State, false)
 		s.baseSubject, s.version = rec.Subject, rec.Version
 		return nil
 	case errors.Is(err, store.ErrEnded):
@@ -204,6 +214,10 @@ func (s *Session) endedUnder(err error) {
 // allows a missing record, with the client state kept.
 func (s *Session) lose(cause error) {
 	s.m.telemetry.lost(cause)
+	s.edits++
+	if errors.Is(cause, store.ErrEnded) { // the client's cookie is no longer this request's to replace
+		s.held = heldCookie{}
+	}
 	s.record, s.id, s.version, s.fate, s.baseSubject = false, rawID{}, 0, keep, ""
 	s.ended = nil
 	s.server.disown()
@@ -239,11 +253,8 @@ func (s *Session) GetRaw(ctx context.Context, key string) (json.RawMessage, bool
 
 // text gives the JSON text under key, which the caller must not change.
 func (s *Session) text(ctx context.Context, key string) (json.RawMessage, bool, error) {
-	if err := s.lock(); err != nil {
-		return nil, false, err
-	}
-	defer s.mu.Unlock()
-	return s.lookup(ctx, key)
+	text, ok, _, err := s.peek(ctx, key)
+	return text, ok, err
 }
 
 func (s *Session) lookup(ctx context.Context, key string) (json.RawMessage, bool, error) {
@@ -298,28 +309,30 @@ func (s *Session) PopRaw(ctx context.Context, key string) (json.RawMessage, bool
 	return popRaw(ctx, s, key)
 }
 
-func (s *Session) take(ctx context.Context, key string, accept func(json.RawMessage) error) (bool, error) {
+func (s *Session) peek(ctx context.Context, key string) (text json.RawMessage, ok bool, edits uint64, err error) {
 	if err := s.lock(); err != nil {
-		return false, err
+		return nil, false, 0, err
 	}
 	defer s.mu.Unlock()
-	if s.invalidated {
-		return false, nil
+	text, ok, err = s.lookup(ctx, key)
+	return text, ok, s.edits, err
+}
+
+func (s *Session) removeIf(key string, edits uint64) error {
+	if err := s.lock(); err != nil {
+		return err
 	}
-	text, ok, err := s.lookup(ctx, key)
-	if err != nil || !ok {
-		return false, err
-	}
+	defer s.mu.Unlock()
 	if err := s.writable(false); err != nil {
-		return false, err
+		return err
 	}
-	if err := accept(text); err != nil {
-		return false, err
+	if s.edits != edits {
+		return errOvertaken
 	}
 	s.forget(key)
 	s.server.remove(key)
 	s.changed()
-	return true, nil
+	return nil
 }
 
 // Remove deletes the value under key, if there is one. It needs no load.
@@ -507,6 +520,7 @@ func (s *Session) drop() {
 	s.dropRecord()
 	s.client.begin()
 	s.begun = false
+	s.held.valid = false // what goes on needs a cookie of its own
 }
 
 // IsInvalidated reports whether Invalidate or SignOut was called, and Reset
@@ -521,7 +535,9 @@ func (s *Session) IsInvalidated() bool {
 }
 
 // Sync saves the session now rather than when the response starts, so that the
-// handler sees the outcome. It may be called more than once. The error is one of
+// handler sees the outcome. It may be called more than once. The cookie still
+// goes with the response: after a Sync that has begun the session or renewed
+// its ID, a handler that panics leaves the client without it. The error is one of
 // package store; errors.Is with store.ErrEnded says that the session was ended
 // or renewed by another request meanwhile.
 func (s *Session) Sync(ctx context.Context) error {

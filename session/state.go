@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"unicode/utf8"
 
 	"github.com/fxsession/sessions/store"
 )
@@ -15,8 +17,10 @@ type State interface {
 	// text gives the JSON text under key, not to be changed.
 	text(ctx context.Context, key string) (json.RawMessage, bool, error)
 	put(ctx context.Context, key string, text json.RawMessage) error
-	// take removes the value under key once accept has returned nil for it.
-	take(ctx context.Context, key string, accept func(json.RawMessage) error) (bool, error)
+	// peek is text, with the count of the session's edits.
+	peek(ctx context.Context, key string) (text json.RawMessage, ok bool, edits uint64, err error)
+	// removeIf is Remove, with errOvertaken when there were edits since.
+	removeIf(key string, edits uint64) error
 	// Remove deletes the value under key, if there is one.
 	Remove(ctx context.Context, key string) error
 	update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error
@@ -43,25 +47,62 @@ func set(ctx context.Context, state State, key string, v any) error {
 }
 
 func setRaw(ctx context.Context, state State, key string, text json.RawMessage) error {
-	if !json.Valid(text) {
+	if !json.Valid(text) || !utf8.Valid(text) {
 		return &ValueError{Side: state.side().String(), Key: key, Op: "encode", Type: "json.RawMessage"}
 	}
 	return state.put(ctx, key, append(json.RawMessage(nil), text...))
 }
 
 func pop(ctx context.Context, state State, key string, v any) (bool, error) {
-	return state.take(ctx, key, func(text json.RawMessage) error {
+	return take(ctx, state, key, func(text json.RawMessage) error {
 		return decode(state.side(), key, text, v)
 	})
 }
 
 func popRaw(ctx context.Context, state State, key string) (taken json.RawMessage, ok bool, err error) {
-	ok, err = state.take(ctx, key, func(text json.RawMessage) error {
+	ok, err = take(ctx, state, key, func(text json.RawMessage) error {
 		taken = append(json.RawMessage(nil), text...)
 		return nil
 	})
 	return taken, ok, err
 }
+
+// take removes the value under key once accept has returned nil for it. accept
+// runs while the session is not locked.
+func take(ctx context.Context, state State, key string, accept func(json.RawMessage) error) (taken bool, err error) {
+	err = untilSettled(ctx, func() error {
+		text, ok, edits, err := state.peek(ctx, key)
+		if taken = false; err != nil || !ok {
+			return err
+		}
+		if err := accept(text); err != nil {
+			return err
+		}
+		err = state.removeIf(key, edits)
+		taken = err == nil
+		return err
+	})
+	return taken, err
+}
+
+// untilSettled runs do until it is not overtaken by another goroutine.
+func untilSettled(ctx context.Context, do func() error) error {
+	for range maxOvertaken {
+		if err := do(); !errors.Is(err, errOvertaken) {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return errUnsettled
+}
+
+// maxOvertaken is more often than goroutines of one handler overtake each other.
+const maxOvertaken = 1000
+
+// errUnsettled ends an update whose own function keeps changing the session.
+var errUnsettled = errors.New("session: update: the session changes whenever the function runs: the function must not write to it")
 
 // errOvertaken makes an update run again: another goroutine was faster.
 var errOvertaken = errors.New("session: update: overtaken")
@@ -75,7 +116,7 @@ func (s *Session) update(ctx context.Context, key string, fn func(json.RawMessag
 	if err := store.CheckStateKey(key); err != nil {
 		return err
 	}
-	for {
+	return untilSettled(ctx, func() error {
 		text, ok, edits, derived, err := s.read(ctx, key)
 		if err != nil {
 			return err
@@ -84,25 +125,27 @@ func (s *Session) update(ctx context.Context, key string, fn func(json.RawMessag
 		if err != nil {
 			return err
 		}
-		if err := s.lock(); err != nil {
-			return err
-		}
-		if err := s.writable(false); err != nil {
-			s.mu.Unlock()
-			return err
-		}
-		if s.edits != edits { // another goroutine was faster
-			s.mu.Unlock()
-			continue
-		}
-		s.server.put(key, next)
-		if derived {
-			s.updates = append(s.updates, update{key, fn})
-		}
-		s.changed()
-		s.mu.Unlock()
-		return nil
+		return s.putUpdate(update{key, fn}, next, edits, derived)
+	})
+}
+
+func (s *Session) putUpdate(u update, next json.RawMessage, edits uint64, derived bool) error {
+	if err := s.lock(); err != nil {
+		return err
 	}
+	defer s.mu.Unlock()
+	if err := s.writable(false); err != nil {
+		return err
+	}
+	if s.edits != edits {
+		return errOvertaken
+	}
+	s.server.put(u.key, next)
+	if derived {
+		s.updates = append(s.updates, u)
+	}
+	s.changed()
+	return nil
 }
 
 // read gives the value under key for an update. derived says that it comes
@@ -135,28 +178,35 @@ func (s *Session) hasUpdate(key string) bool {
 	return false
 }
 
-// replay runs the updates again over a record that was just loaded or lost.
+// replay runs the updates again, over a record that was just loaded or lost.
+// When it fails, the next save begins with it.
 func (s *Session) replay() error {
-	for {
+	s.replayDue = true
+	for range maxOvertaken {
+		edits := s.edits
+		outcome := s.server // of the updates that have run
+		outcome.set = maps.Clone(s.server.set)
+		outcome.removed = maps.Clone(s.server.removed)
 		for _, u := range s.updates {
-			delete(s.server.set, u.key)
+			delete(outcome.set, u.key)
 		}
-		edits, again := s.edits, false
 		for _, u := range s.updates {
-			text, ok, _ := s.server.lookup(u.key)
+			text, ok, _ := outcome.lookup(u.key)
 			next, err := s.unlocked(u.fn, text, ok)
 			if err != nil {
 				return err
 			}
-			if again = s.edits != edits; again {
+			if s.edits != edits {
 				break
 			}
-			s.server.put(u.key, next)
+			outcome.put(u.key, next)
 		}
-		if !again {
+		if s.edits == edits {
+			s.server, s.replayDue = outcome, false
 			return nil
 		}
 	}
+	return errUnsettled
 }
 
 // unlocked runs fn while the session is not locked.
@@ -168,12 +218,12 @@ func (s *Session) unlocked(fn func(json.RawMessage, bool) (json.RawMessage, erro
 
 // update is a read and a write: only this request has the client state, though
 // several of its goroutines may use it.
-func (c Client) update(_ context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
+func (c Client) update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
 	if err := store.CheckStateKey(key); err != nil {
 		return err
 	}
-	for {
-		text, ok, edits, err := c.read(key)
+	return untilSettled(ctx, func() error {
+		text, ok, edits, err := c.peek(ctx, key)
 		if err != nil {
 			return err
 		}
@@ -181,24 +231,11 @@ func (c Client) update(_ context.Context, key string, fn func(json.RawMessage, b
 		if err != nil {
 			return err
 		}
-		err = c.change(func(b *bag) error {
+		return c.change(func(b *bag) error {
 			if c.s.edits != edits {
 				return errOvertaken
 			}
 			return c.place(b, key, next)
 		})
-		if !errors.Is(err, errOvertaken) {
-			return err
-		}
-	}
-}
-
-// read gives the value under key for an update.
-func (c Client) read(key string) (text json.RawMessage, ok bool, edits uint64, err error) {
-	if err := c.s.lock(); err != nil {
-		return nil, false, 0, err
-	}
-	defer c.s.mu.Unlock()
-	text, ok, _ = c.s.client.lookup(key)
-	return text, ok, c.s.edits, nil
+	})
 }

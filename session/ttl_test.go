@@ -48,6 +48,7 @@ func TestA14_RecordAndCookieAreExtendedTogetherBelowTheThreshold(t *testing.T) {
 		"a load":                   {load, []string{"load"}, []string{"load", "update"}},
 		"a write":                  {write("k", "w"), []string{"update"}, []string{"update"}},
 		"a read of client state":   {readClientKeys, nil, []string{"update"}},
+		"a clear":                  {func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) }, []string{"update"}, []string{"update"}},
 		"a get of client state":    {readClientOne, nil, []string{"update"}},
 		"a write of client state":  {writeClient("k", "w"), []string{"load"}, []string{"update"}},
 		"a read and a write":       {then(load, write("k", "w")), []string{"load", "update"}, []string{"load", "update"}},

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 )
 
 // encode gives the JSON text of v.
 func encode(side side, key string, v any) (json.RawMessage, error) {
 	text, err := json.Marshal(v)
-	if err != nil {
+	if err != nil || !utf8.Valid(text) { // a json.RawMessage can hold anything
 		return nil, &ValueError{Side: side.String(), Key: key, Op: "encode", Type: fmt.Sprintf("%T", v)}
 	}
 	return text, nil
