@@ -10,19 +10,26 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// newErrorHandler answers, in the shop's own words, when a handler returns an
-// error or a session cannot be saved.
-func newErrorHandler(pages *Pages, log *zap.Logger) session.ErrorHandler {
+// newErrorHandler answers, in the shop's own words, when a function of the
+// routes returns an error or a session cannot be saved.
+func newErrorHandler(pages Pages, log *zap.Logger) session.ErrorHandler {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
 		status, message := explain(err)
 		if status == http.StatusInternalServerError {
 			log.Error("request failed", zap.String("pattern", r.Pattern), zap.Error(err))
 		}
-		if wantsJSON(r) {
-			writeJSON(w, status, map[string]string{"error": message})
-			return
+		switch {
+		case wantsJSON(r):
+			err = writeJSON(w, status, map[string]string{"error": message})
+		case status == http.StatusUnauthorized:
+			err = done(w, r, session.FromContext(r.Context()), "/", message, nil)
+		default:
+			err = pages.write(w, status, "error.html", View{Theme: "auto", Message: message})
 		}
-		pages.write(w, status, "error.html", View{Theme: "auto", Message: message})
+		if err != nil {
+			log.Error("no answer to a failed request", zap.Error(err))
+			http.Error(w, message, status)
+		}
 	}
 }
 
@@ -31,6 +38,8 @@ func explain(err error) (status int, message string) {
 		return http.StatusUnprocessableEntity, wrong.Error()
 	}
 	switch {
+	case errors.Is(err, errNotSignedIn):
+		return http.StatusUnauthorized, "Please sign in first."
 	case errors.Is(err, store.ErrEnded):
 		return http.StatusConflict, "You signed in or out while this was under way. Please look at the page again."
 	case errors.Is(err, store.ErrConflict):

@@ -34,4 +34,13 @@ func entered(r *http.Request, field string) (string, error) {
 	return text, nil
 }
 
+// back is the page that a form was on.
+func back(r *http.Request) string {
+	switch page := r.PostFormValue("back"); page {
+	case "/cart", "/account":
+		return page
+	}
+	return "/"
+}
+
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }

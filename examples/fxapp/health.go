@@ -9,24 +9,15 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// Health tells a load balancer how the shop is. Its handlers do not touch the
-// session.
-type Health struct {
-	store *store.SessionStore
-	log   *zap.Logger
-}
-
-func newHealth(s *store.SessionStore, log *zap.Logger) *Health { return &Health{s, log} }
-
-// Live answers as long as the process does.
-func (h *Health) Live(w http.ResponseWriter, _ *http.Request) {
+// live answers as long as the process does.
+func live(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// Ready answers 503 while the session store is away.
-func (h *Health) Ready(w http.ResponseWriter, r *http.Request) {
-	if err := h.store.Ping(r.Context()); err != nil {
-		h.log.Warn("not ready", zap.Error(err))
+// ready answers 503 while the session store is away.
+func ready(w http.ResponseWriter, r *http.Request, sessions *store.SessionStore, log *zap.Logger) {
+	if err := sessions.Ping(r.Context()); err != nil {
+		log.Warn("not ready", zap.Error(err))
 		http.Error(w, "the session store is away", http.StatusServiceUnavailable)
 		return
 	}

@@ -39,12 +39,9 @@ func shop(settings Settings) fx.Option {
 			newCatalogue,
 			newPages,
 			newErrorHandler,
-			newShop,
-			newHealth,
-			newMux,
-			newMiddlewares,
 			newServer,
 		),
+		fxsession.Routes(routes...),
 		fx.Invoke(func(*http.Server) {}),
 	)
 }

@@ -9,77 +9,80 @@ import (
 	"net/http"
 	"strings"
 
-	"go.uber.org/zap"
+	"github.com/fxsession/sessions/session"
 )
 
 //go:embed pages
 var files embed.FS
 
-// View is what the pages show.
-type View struct {
-	Path      string
-	User      string // "" if nobody is signed in
-	Theme     string
-	Themes    []string
-	Flash     string
-	Catalogue Catalogue
-	Cart      Cart
-	Message   string // of the error page
-}
+// Pages are the templates of the shop's HTML, by the names of their files.
+type Pages map[string]*template.Template
 
-// Pages writes the shop's HTML.
-type Pages struct {
-	templates map[string]*template.Template
-	log       *zap.Logger
-}
-
-func newPages(log *zap.Logger) (*Pages, error) {
-	p := &Pages{map[string]*template.Template{}, log}
-	for _, name := range []string{"home.html", "cart.html", "error.html"} {
+func newPages() (Pages, error) {
+	pages := Pages{}
+	for _, name := range []string{"home.html", "cart.html", "account.html", "error.html"} {
 		t, err := template.ParseFS(files, "pages/layout.html", "pages/"+name)
 		if err != nil {
 			return nil, err
 		}
-		p.templates[name] = t
+		pages[name] = t
 	}
-	return p, nil
+	return pages, nil
 }
 
-// write answers with a page. It is complete before its first byte leaves.
-func (p *Pages) write(w http.ResponseWriter, status int, name string, v View) {
+// answer shows a page, or gives the outcome to those who ask for JSON.
+func (p Pages) answer(w http.ResponseWriter, r *http.Request, name string, view View, outcome any) error {
+	if wantsJSON(r) {
+		return writeJSON(w, http.StatusOK, outcome)
+	}
+	return p.write(w, http.StatusOK, name, view)
+}
+
+// write answers with a page.
+func (p Pages) write(w http.ResponseWriter, status int, name string, view View) error {
 	var page bytes.Buffer
-	if err := p.templates[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
-		p.log.Error("a page cannot be made", zap.String("page", name), zap.Error(err))
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
-		return
+	if err := p[name].ExecuteTemplate(&page, "layout.html", view); err != nil {
+		return err
 	}
-	header := w.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	personal(header)
-	w.WriteHeader(status)
-	_, _ = w.Write(page.Bytes())
-}
-
-// Style serves the style sheet.
-func (p *Pages) Style(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, files, "pages/style.css")
+	send(w, status, "text/html; charset=utf-8", page.Bytes())
+	return nil
 }
 
 // writeJSON answers with JSON.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	header := w.Header()
-	header.Set("Content-Type", "application/json")
-	personal(header)
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client has gone away
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	send(w, status, "application/json", append(text, '\n'))
+	return nil
 }
 
-// personal keeps caches from keeping what is one visitor's.
-func personal(header http.Header) {
+// send answers with what is one visitor's, and not for caches to keep.
+func send(w http.ResponseWriter, status int, kind string, body []byte) {
+	header := w.Header()
+	header.Set("Content-Type", kind)
 	header.Set("Cache-Control", "no-store")
 	header.Add("Vary", "Accept")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
 }
+
+// done answers a form: a browser is sent to a page, which shows the message,
+// anyone else gets the outcome.
+func done(w http.ResponseWriter, r *http.Request, s *session.Session, page, message string, outcome any) error {
+	if wantsJSON(r) {
+		return writeJSON(w, http.StatusOK, outcome)
+	}
+	if err := flash.Set(r.Context(), s, message); err != nil {
+		return err
+	}
+	http.Redirect(w, r, page, http.StatusSeeOther)
+	return nil
+}
+
+// style serves the style sheet.
+func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "pages/style.css") }
 
 // wantsJSON says whether the request accepts application/json.
 func wantsJSON(r *http.Request) bool {

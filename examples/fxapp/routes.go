@@ -6,16 +6,38 @@ import (
 	"github.com/fxsession/sessions/fxsession"
 )
 
-func newMux(shop *Shop, pages *Pages, health *Health) *http.ServeMux {
-	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", fxsession.HandlerFunc(shop.Home))
-	mux.Handle("POST /login", fxsession.HandlerFunc(shop.Login))
-	mux.Handle("POST /logout", fxsession.HandlerFunc(shop.Logout))
-	mux.Handle("GET /cart", fxsession.HandlerFunc(shop.Cart))
-	mux.Handle("POST /cart", fxsession.HandlerFunc(shop.AddToCart))
-	mux.Handle("POST /theme", fxsession.HandlerFunc(shop.Theme))
-	mux.HandleFunc("GET /style.css", pages.Style)
-	mux.HandleFunc("GET /healthz", health.Live)
-	mux.HandleFunc("GET /readyz", health.Ready)
-	return mux
+// routes are all that the shop answers. Each function has what it needs in its
+// parameters.
+var routes = []fxsession.Item{
+	fxsession.Use(http.NewCrossOriginProtection().Handler), // a page of another site cannot post
+	fxsession.PostProcess(secure),
+	fxsession.RequestScoped(newView),
+
+	fxsession.Handle("GET /{$}", home),
+	fxsession.Handle("GET /cart", showCart),
+	fxsession.Handle("POST /cart", addToCart),
+	fxsession.Handle("POST /theme", chooseTheme),
+	fxsession.Handle("POST /login", signIn),
+	fxsession.Handle("POST /logout", signOut),
+	fxsession.Group("", membersOnly...),
+
+	fxsession.Handle("GET /style.css", style),
+	fxsession.Handle("GET /healthz", live),
+	fxsession.Handle("GET /readyz", ready),
+}
+
+// membersOnly are the routes of those who are signed in: what asks for a
+// CurrentUser does not run for anybody else.
+var membersOnly = []fxsession.Item{
+	fxsession.RequestScoped(newCurrentUser),
+	fxsession.Handle("GET /account", account),
+}
+
+// secure tells browsers how little a page of the shop may do. It runs before
+// the headers of a response leave, whether it went well or not.
+func secure(response fxsession.Response) {
+	header := response.Header()
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	header.Set("Referrer-Policy", "same-origin")
+	header.Set("X-Content-Type-Options", "nosniff")
 }

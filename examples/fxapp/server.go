@@ -14,14 +14,17 @@ import (
 	"github.com/fxsession/sessions/fxsession"
 )
 
-// newServer makes the server. It depends on the chain, and with it on the
-// session store: it starts when the store is ready, and on the way down its
-// requests are answered before the store closes.
+// largestBody is more than any form of the shop needs.
+const largestBody = 64 << 10
+
+// newServer makes the server. Its handler depends on the session store, so it
+// starts when the store is ready, and on the way down its requests are
+// answered before the store closes.
 func newServer(
-	lc fx.Lifecycle, stop fx.Shutdowner, settings Settings, chain fxsession.Chain, mux *http.ServeMux, log *zap.Logger,
+	lc fx.Lifecycle, stop fx.Shutdowner, settings Settings, handler fxsession.Handler, log *zap.Logger,
 ) *http.Server {
 	server := &http.Server{
-		Handler:           chain.Then(mux),
+		Handler:           http.MaxBytesHandler(handler, largestBody),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,

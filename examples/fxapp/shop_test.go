@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/internal/testserver"
@@ -33,7 +35,8 @@ func TestAVisit(t *testing.T) {
 			"Welcome, ada.", "Signed in as <strong>ada</strong>", "Cart (1)")
 		expect(t, "one more", v.page(shop.url+"/cart", url.Values{"item": {"tea"}, "back": {"/cart"}}),
 			"<h1>Your cart</h1>", "tea is in your cart.", "<td>2</td>")
-		expect(t, "theme", v.page(shop.url+"/theme", url.Values{"theme": {"dark"}}), `data-theme="dark"`)
+		expect(t, "theme", v.page(shop.url+"/theme", url.Values{"theme": {"dark"}, "back": {"/account"}}),
+			`data-theme="dark"`, "The theme is dark.", "<h1>Your account</h1>", "<dd>ada</dd>", "2 things")
 		if page := v.page(shop.url, nil); strings.Contains(page, `role="status"`) {
 			t.Error("the message is still there")
 		}
@@ -80,6 +83,111 @@ func TestAVisitInJSON(t *testing.T) {
 		res, text := v.do(shop.url+step.path, "text/plain;q=0.5, application/json; charset=utf-8", step.form)
 		if res.StatusCode != http.StatusOK || text != step.want+"\n" || res.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %v: %s %s", step.path, step.form, res.Status, text)
+		}
+	}
+}
+
+// The account is for those who are signed in: a browser of anybody else is sent
+// to where it can sign in, with its cart, and a program is told 401.
+func TestTheAccountNeedsASignIn(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, environment []string) {
+		shop, v := open(t, environment...), newVisitor(t)
+		v.status(shop.url+"/cart", url.Values{"item": {"tea"}})
+		away := func(when string) {
+			t.Helper()
+			if res, text := v.do(shop.url+"/account", "application/json", nil); res.StatusCode != http.StatusUnauthorized ||
+				text != `{"error":"Please sign in first."}`+"\n" {
+				t.Errorf("%s: %s %s", when, res.Status, text)
+			}
+			home := v.page(shop.url+"/account", nil) // which follows
+			expect(t, when, home, `role="status">Please sign in first.<`, "Your name")
+			if strings.Contains(home, "Your account") {
+				t.Errorf("%s: the account is shown\n%s", when, home)
+			}
+			v.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			defer func() { v.browser.CheckRedirect = nil }()
+			if res, _ := v.do(shop.url+"/account", "text/html", nil); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/" {
+				t.Errorf("%s: %s to %q", when, res.Status, res.Header.Get("Location"))
+			}
+		}
+
+		away("before")
+		before := time.Now()
+		v.status(shop.url+"/login", url.Values{"user": {"ada"}})
+		after := time.Now()
+		var got struct {
+			User  string
+			Since time.Time
+			Count int
+		}
+		res, text := v.do(shop.url+"/account", "application/json", nil)
+		if err := json.Unmarshal([]byte(text), &got); err != nil || res.StatusCode != http.StatusOK || got.User != "ada" || got.Count != 1 {
+			t.Errorf("%s: %v: %s", res.Status, err, text)
+		}
+		if got.Since.Before(before.Truncate(time.Second)) || got.Since.After(after) {
+			t.Errorf("signed in between %v and %v: since %v", before, after, got.Since)
+		}
+		expect(t, "account", v.page(shop.url+"/account", nil),
+			"<h1>Your account</h1>", "<dd>ada</dd>", got.Since.UTC().Format(">2 January 2006, 15:04 UTC<"), ">1 thing<")
+		v.status(shop.url+"/logout", url.Values{})
+		away("after")
+	})
+}
+
+// A message for the next page is kept by an answer that cannot show it.
+func TestAMessageWaitsForAPage(t *testing.T) {
+	t.Parallel()
+	shop, v := open(t), newVisitor(t)
+	v.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	v.do(shop.url+"/cart", "text/html", url.Values{"item": {"tea"}})
+	v.cart(shop.url)
+	if _, text := v.do(shop.url, "application/json", nil); !strings.Contains(text, `"flash":"tea is in your cart."`) {
+		t.Errorf("the message is gone: %s", text)
+	}
+	if _, text := v.do(shop.url, "application/json", nil); !strings.Contains(text, `"flash":""`) {
+		t.Errorf("the message is still there: %s", text)
+	}
+}
+
+// Every answer tells browsers how little a page may do: those to a visitor who
+// is sent away and those of an error too.
+func TestEveryAnswerIsSecured(t *testing.T) {
+	t.Parallel()
+	shop, v := open(t), newVisitor(t)
+	v.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for _, request := range []struct {
+		path, accept string
+		form         url.Values
+		status       int
+	}{
+		{"/", "text/html", nil, http.StatusOK},
+		{"/cart", "text/html", nil, http.StatusOK},
+		{"/cart", "application/json", nil, http.StatusOK},
+		{"/cart", "text/html", url.Values{"item": {"tea"}}, http.StatusSeeOther},
+		{"/cart", "text/html", url.Values{}, http.StatusUnprocessableEntity},
+		{"/account", "text/html", nil, http.StatusSeeOther},
+		{"/account", "application/json", nil, http.StatusUnauthorized},
+		{"/style.css", "*/*", nil, http.StatusOK},
+		{"/readyz", "*/*", nil, http.StatusOK},
+	} {
+		res, _ := v.do(shop.url+request.path, request.accept, request.form)
+		if res.StatusCode != request.status {
+			t.Errorf("%v: %s", request, res.Status)
+		}
+		expectSecured(t, res)
+	}
+}
+
+func expectSecured(t *testing.T, res *http.Response) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Referrer-Policy":         "same-origin",
+		"X-Content-Type-Options":  "nosniff",
+	} {
+		if got := res.Header.Values(name); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %s is %q", res.Request.URL, name, got)
 		}
 	}
 }
@@ -176,6 +284,7 @@ func TestTheStoreGoesAwayAndComesBack(t *testing.T) {
 	if res.StatusCode != http.StatusInternalServerError || !strings.Contains(page, "The shop has a problem.") {
 		t.Errorf("while it is away: %s\n%s", res.Status, page)
 	}
+	expectSecured(t, res)
 	for _, path := range []string{"/healthz", "/style.css"} {
 		if status := v.status(shop.url+path, nil); status != http.StatusOK {
 			t.Errorf("%s: %d", path, status)
