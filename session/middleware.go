@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -58,6 +59,12 @@ type requestContext struct {
 	context.Context
 	exchange *exchange
 }
+
+// String names the context as those of package context are named.
+func (c *requestContext) String() string { return fmt.Sprint(c.Context) + ".WithSession" }
+
+// Format writes what String gives, whatever the verb.
+func (c *requestContext) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // Value finds the session, for FromContext and for its Manager.
 func (c *requestContext) Value(key any) any {

@@ -1,0 +1,467 @@
+package session_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+)
+
+var counter = session.NewField[int]("n")
+
+func inc(n int) (int, error) { return n + 1, nil }
+
+func increment(ctx context.Context, s *session.Session) error { return counter.Update(ctx, s, inc) }
+
+// wantCount checks the counter of the browser's session.
+func (b *browser) wantCount(want int) {
+	b.e.Helper()
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		n, _, err := counter.Get(ctx, s)
+		if n != want {
+			b.e.Errorf("n is %d, want %d", n, want)
+		}
+		return err
+	})
+}
+
+func TestA20_AnUpdateLosesNothingWhenAnotherGoroutineSavesWhileItRuns(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("n", 0))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		if err := s.Set(ctx, "x", 1); err != nil {
+			return err
+		}
+		var once sync.Once
+		return counter.Update(ctx, s, func(n int) (int, error) {
+			once.Do(func() {
+				saved := make(chan error)
+				go func() { saved <- s.Sync(ctx) }()
+				if err := <-saved; err != nil {
+					t.Error(err)
+				}
+				b.clone().visit(increment) // and another request adds one
+			})
+			return n + 1, nil
+		})
+	})
+	b.wantCount(2)
+}
+
+func TestA20_GoroutinesThatUpdateAndSaveInOverlappingRequestsLoseNothing(t *testing.T) {
+	e := newEnv(t)
+	for range 50 {
+		b := e.browser()
+		b.visit(write("n", 0))
+		var requests sync.WaitGroup
+		for range 4 {
+			requests.Go(func() {
+				b.serve(func(ctx context.Context, s *session.Session) error {
+					var all sync.WaitGroup
+					for range 5 {
+						all.Go(func() {
+							if err := increment(ctx, s); err != nil {
+								t.Error(err)
+							}
+						})
+						all.Go(func() {
+							if err := errors.Join(s.Set(ctx, "x", 1), s.Sync(ctx)); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+					all.Wait()
+					return nil
+				})
+			})
+		}
+		requests.Wait()
+		b.wantCount(20)
+	}
+}
+
+func TestA20_AnUpdateThatFailedAtOneSaveIsNotDroppedByTheNext(t *testing.T) {
+	soldOut := errors.New("sold out")
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("n", 1))
+	res := b.visit(func(ctx context.Context, s *session.Session) error {
+		take := func(n int) (int, error) {
+			if n == 0 {
+				return 0, soldOut
+			}
+			return n - 1, nil
+		}
+		err := errors.Join(counter.Update(ctx, s, take), s.Set(ctx, "order", "placed"))
+		b.clone().visit(write("n", 0))
+		if err := s.Sync(ctx); !errors.Is(err, soldOut) {
+			t.Errorf("Sync = %v", err)
+		}
+		return err
+	})
+	if res.StatusCode != 500 {
+		t.Errorf("status %d for an order that could not be placed", res.StatusCode)
+	}
+	b.wantRead("order", "")
+}
+
+func TestA20_AnUpdateWhoseFunctionWritesTheSessionIsAnError(t *testing.T) {
+	e := newEnv(t)
+	e.browser().visit(func(ctx context.Context, s *session.Session) error {
+		for _, state := range []session.State{s, s.Client()} {
+			err := counter.Update(ctx, state, func(n int) (int, error) { return n + 1, s.Set(ctx, "other", n) })
+			if err == nil {
+				t.Error("it is none")
+			}
+		}
+		gone, cancel := context.WithCancel(ctx)
+		err := counter.Update(gone, s, func(n int) (int, error) {
+			cancel()
+			return n + 1, s.Set(ctx, "other", n)
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("with a context that ends: %v", err)
+		}
+		return nil
+	})
+}
+
+// answersLost is a backend that does what it is asked, and whose answers get
+// lost.
+type answersLost struct {
+	store.Backend
+	lost bool
+}
+
+func (b *answersLost) answer(err error) error {
+	if err == nil && b.lost {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (b *answersLost) Create(ctx context.Context, key store.Key, rec store.Record) error {
+	return b.answer(b.Backend.Create(ctx, key, rec))
+}
+
+func (b *answersLost) Update(ctx context.Context, key store.Key, ch store.Change) error {
+	return b.answer(b.Backend.Update(ctx, key, ch))
+}
+
+func (b *answersLost) ChangeKey(ctx context.Context, from, to store.Key, ch store.Change) error {
+	return b.answer(b.Backend.ChangeKey(ctx, from, to, ch))
+}
+
+func TestAWriteWhoseOutcomeIsNotKnownDoesNotHappenTwice(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		lossy := &answersLost{Backend: e.spy.Backend}
+		e.spy.Backend = lossy
+		syncInDoubt := func(ctx context.Context, s *session.Session) error {
+			lossy.lost = true
+			defer func() { lossy.lost = false }()
+			if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("Sync = %v", err)
+			}
+			return nil
+		}
+		b := e.browser()
+		b.visit(write("n", 0))
+		if res := b.visit(then(increment, syncInDoubt)); res.StatusCode != 500 {
+			t.Errorf("an update in doubt: status %d", res.StatusCode)
+		}
+		b.wantCount(1)
+		if res := b.visit(then(cycle, syncInDoubt)); res.StatusCode != 500 || b.setCookie(res) != nil {
+			t.Errorf("a new ID in doubt: status %d", res.StatusCode)
+		}
+
+		// What can be said twice is said again, and a record that may have been
+		// created is not left where nobody can reach it.
+		b = e.browser()
+		e.calls()
+		b.wantCookie(b.visit(then(signIn("ada"), write("a", "1"), syncInDoubt, write("b", "2"),
+			func(ctx context.Context, s *session.Session) error { return s.Remove(ctx, "a") })), aCookie)
+		e.wantCalls("create", "create", "update")
+		b.wantRead("a", "")
+		b.wantRead("b", "2")
+		if got := b.subject(); got != "ada" {
+			t.Errorf("%q is signed in", got)
+		}
+		b.visit(then(write("c", "3"), syncInDoubt))
+		b.wantRead("c", "3")
+	})
+}
+
+func TestB8_ARecordIsNotCreatedAfterTheResponseHasStarted(t *testing.T) {
+	for name, fault := range map[string]func(e *env, b *browser, ctx context.Context, s *session.Session) error{
+		"a load finds it missing": func(e *env, b *browser, ctx context.Context, s *session.Session) error {
+			e.end(b)
+			return errors.Join(s.Set(ctx, "a", 1), s.Load(ctx))
+		},
+		"a conflict finds it missing": func(e *env, b *browser, ctx context.Context, s *session.Session) error {
+			err := increment(ctx, s)
+			b.clone().visit(write("x", 1))
+			e.spy.intercept(func(op string) error {
+				if op == "load" {
+					return store.ErrNotFound
+				}
+				return nil
+			})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			b.visit(write("n", 1))
+			defer func() {
+				if got := recover(); got != http.ErrAbortHandler {
+					t.Errorf("the response is not broken off: %v", got)
+				}
+				for _, op := range e.calls() {
+					if op == "create" {
+						t.Error("a record was created that nobody can reach")
+					}
+				}
+			}()
+			b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(200)
+				e.calls()
+				if err := fault(e, b, r.Context(), session.FromContext(r.Context())); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestD2_ACookieOwedSinceAnEarlySyncDoesNotUndoALogin(t *testing.T) {
+	for name, change := range map[string]handler{"client state": writeClient("theme", "dark"), "an extension": load} {
+		for ending, end := range endings {
+			t.Run(name+"/"+ending, func(t *testing.T) {
+				eachBackend(t, func(e *env) {
+					b := e.browser()
+					b.visit(write("k", "v"))
+					e.advance(5 * time.Hour)
+					slow := b.clone()
+					res := slow.serve(func(ctx context.Context, s *session.Session) error {
+						err := errors.Join(change(ctx, s), s.Sync(ctx))
+						end(b)
+						return err
+					})
+					slow.wantCookie(res, noCookie)
+				}, ttl10h)
+			})
+		}
+	}
+}
+
+func TestD2_AFailedSignInUnderAnEndedSessionTakesNoCookieAway(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	res := b.serve(func(ctx context.Context, s *session.Session) error {
+		b.clone().visit(cycle)
+		err := s.SignIn(ctx, "ada")
+		e.spy.fail(errors.New("down"), "create")
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Sync = %v", err)
+		}
+		return errors.Join(err, s.Reset())
+	})
+	b.wantCookie(res, noCookie)
+}
+
+func TestA8_RemoveAndClearReachWhatAnotherRequestWroteMeanwhile(t *testing.T) {
+	for name, drop := range map[string]handler{
+		"Remove": func(ctx context.Context, s *session.Session) error { return s.Remove(ctx, "k") },
+		"Clear":  func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(e *env) {
+				b := e.browser()
+				b.visit(signIn("ada"))
+				b.visit(then(load, func(ctx context.Context, s *session.Session) error {
+					b.serve(write("k", "v"))
+					return drop(ctx, s)
+				}))
+				b.wantRead("k", "")
+			})
+		})
+	}
+}
+
+func TestA19_AContextPrintsNothingOfItsSession(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(then(write("k", "top secret"), writeClient("k", "top secret")))
+	in := b.incoming()
+	type holder struct{ ctx context.Context }
+	for name, handle := range map[string]handler{"untouched": nothing, "loaded": load} {
+		b.visit(then(handle, func(ctx context.Context, _ *session.Session) error {
+			var out strings.Builder
+			slog.New(slog.NewTextHandler(&out, nil)).Info("m", "ctx", ctx)
+			texts := []string{out.String(), fmt.Sprint(context.WithValue(ctx, holder{}, 1))}
+			for _, v := range []any{ctx, holder{ctx}, &holder{ctx}} {
+				for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%q", "%x", "%t"} {
+					texts = append(texts, fmt.Sprintf(verb, v))
+				}
+			}
+			for _, text := range texts {
+				// The context of a test's request is that of no server: nothing
+				// in it is the session's but what the middleware has put there.
+				for _, leak := range leaks(b, in) {
+					if strings.Contains(strings.ToLower(text), leak) {
+						t.Errorf("%s: a context prints %.200q", name, text)
+					}
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+func TestA21_AValueThatIsNotUTF8IsRefused(t *testing.T) {
+	e := newEnv(t)
+	raw := json.RawMessage("\"\xff\"")
+	e.browser().visit(func(ctx context.Context, s *session.Session) error {
+		for i, err := range []error{
+			s.SetRaw(ctx, "k", raw), s.Set(ctx, "k", raw), s.Client().SetRaw(ctx, "k", raw), s.Client().Set(ctx, "k", raw),
+		} {
+			if !errors.Is(err, session.ErrInvalidValue) {
+				t.Errorf("write %d: %v", i, err)
+			}
+		}
+		return nil
+	})
+}
+
+// decoder is a value that asks something while it is decoded.
+type decoder struct{}
+
+var decoding struct {
+	sync.Mutex
+	ask func()
+}
+
+func (*decoder) UnmarshalJSON([]byte) error { decoding.ask(); return nil }
+
+func TestPopDecodesWhileTheSessionIsNotLocked(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(then(write("k", "v"), writeClient("k", "v")))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		decoding.Lock()
+		defer decoding.Unlock()
+		asked := 0
+		decoding.ask = func() {
+			asked++
+			if _, err := s.IsEmpty(ctx); err != nil {
+				t.Error(err)
+			}
+		}
+		_, err := s.Pop(ctx, "k", &decoder{})
+		_, err2 := s.Client().Pop(ctx, "k", &decoder{})
+		if asked != 2 {
+			t.Errorf("%d values were decoded", asked)
+		}
+		return errors.Join(err, err2)
+	})
+}
+
+func TestABackendThatFindsNothingToCreateDoesNotHoldARequestForEver(t *testing.T) {
+	e := newEnv(t)
+	e.spy.fail(store.ErrNotFound)
+	if res := e.browser().visit(write("k", "v")); res.StatusCode != 500 {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	e.wantCalls("create")
+}
+
+func TestTimesAtTheirLimits(t *testing.T) {
+	for _, ttl := range []time.Duration{1, time.Millisecond, math.MaxInt64, math.MaxInt64 - time.Millisecond, 10 * 365 * 24 * time.Hour} {
+		t.Run(ttl.String(), func(t *testing.T) {
+			e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.TTL, cfg.State.MaxLifetime = ttl, 0 })
+			b := e.browser()
+			if res := b.visit(write("k", "v")); res.StatusCode != 200 {
+				t.Errorf("status %d", res.StatusCode)
+			}
+			b.wantRead("k", "v")
+			e.advance(min(ttl, 100*365*24*time.Hour) + time.Millisecond)
+			if got := b.read("k"); (got == "v") != (ttl > 100*365*24*time.Hour) {
+				t.Errorf("after its TTL, or a century, the value is %q", got)
+			}
+		})
+	}
+}
+
+func TestAClockThatGoesBackKeepsTheSession(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) {
+		cfg.State.TTL = time.Second
+		cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+	})
+	b := e.browser()
+	b.visit(writeClient("c", "v"))
+	e.mu.Lock()
+	e.now = e.now.Add(-2 * time.Second)
+	e.mu.Unlock()
+	b.visit(write("k", "v"))
+	b.wantRead("k", "v")
+}
+
+func TestAResetInTheMillisecondOfItsBeginningSendsACookie(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty })
+	b := e.browser()
+	b.visit(writeClient("old", "v"))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		return errors.Join(s.Reset(), s.Set(ctx, "k", "v"), s.Sync(ctx), s.Delete())
+	})
+	if got := b.readClient("old"); got != "" {
+		t.Errorf("after Reset the client state is %q", got)
+	}
+}
+
+func TestA15_ALimitThatBecameShorterIsReachedDuringARequest(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	b.visit(func(_ context.Context, s *session.Session) error { return s.Delete() })
+	b.m = e.manager(func(cfg *config.SessionConfig) { cfg.State.TTL, cfg.State.MaxLifetime = time.Hour, time.Hour })
+	e.advance(time.Hour - time.Millisecond)
+	res := b.visit(func(ctx context.Context, s *session.Session) error {
+		err := s.Load(ctx)
+		e.advance(time.Minute)
+		return errors.Join(err, s.Set(ctx, "k", "v"))
+	})
+	if res.StatusCode != 200 {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	b.wantRead("k", "v")
+}
+
+func TestANilLoggerAndANilClockAreTheDefaults(t *testing.T) {
+	t.Parallel()
+	m, err := session.NewManager(config.Default(), store.New(nilBackend{}), session.WithLogger(nil), session.WithClock(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := session.NewManager(config.Default(), store.New(nilBackend{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Finalize(t.Context(), m.New(nil)); err == nil {
+		t.Error("Finalize takes the session of another Manager")
+	}
+}
