@@ -70,6 +70,23 @@ type Migrator interface {
 	Migrate(ctx context.Context) error
 }
 
+// SubjectIndex is a Backend that finds the sessions of a subject.
+//
+// A record that has the subject during the whole of a call is found by it,
+// whatever its key becomes meanwhile. One that is created, signs in or out or
+// ends while the call is under way may be found or not.
+type SubjectIndex interface {
+	// ListBySubject returns every live record of the subject with its key, in no
+	// particular order. A record whose key changes meanwhile may be there under
+	// both keys; what is corrupt is left out.
+	ListBySubject(ctx context.Context, subject string) ([]Entry, error)
+
+	// DeleteBySubject deletes every live record of the subject but those under
+	// the keys in except, each as Delete does, and returns how many. Beside an
+	// error, some may have been deleted.
+	DeleteBySubject(ctx context.Context, subject string, except ...Key) (int, error)
+}
+
 // InProcess is a Backend whose calls wait for nothing outside of the process,
 // so that a SessionStore need not bound them in time.
 type InProcess interface {

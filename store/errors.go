@@ -32,6 +32,8 @@ var (
 	// TTL that is not above zero, a state key that is too long, an empty JSON
 	// text, or a state key, JSON text or subject that holds NUL or is not UTF-8.
 	ErrInvalid = errors.New("invalid")
+	// ErrUnsupported: the backend has not the ability that was asked for.
+	ErrUnsupported = errors.New("the backend cannot do this")
 	// ErrUnavailable: the backend could not be reached, did not answer in
 	// time or failed in a way of its own; whether a write took place is not known.
 	ErrUnavailable = errors.New("the backend is unavailable")
@@ -40,8 +42,10 @@ var (
 // Error is the error of every method of a [SessionStore]. It names the
 // operation, and never a key or a value.
 type Error struct {
-	Op  string // "create", "load", "update", "change key", "delete", "delete expired", "ping", "migrate" or "close"
-	Err error  // one of the package's errors, or an ErrUnavailable that wraps the backend's own
+	// Op is "create", "load", "update", "change key", "delete", "delete expired",
+	// "list by subject", "delete by subject", "ping", "migrate" or "close".
+	Op  string
+	Err error // one of the package's errors, or an ErrUnavailable that wraps the backend's own
 }
 
 // Error gives the operation and what went wrong.
@@ -62,6 +66,7 @@ var outcomes = [...]struct {
 	{ErrCorrupt, "corrupt"},
 	{ErrFull, "full"},
 	{ErrInvalid, "invalid"},
+	{ErrUnsupported, "unsupported"},
 	{ErrUnavailable, "unavailable"},
 	{context.Canceled, "canceled"},
 	{context.DeadlineExceeded, "canceled"},

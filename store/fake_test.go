@@ -60,12 +60,28 @@ func (f *fake) DeleteExpired(ctx context.Context, limit int) (int, error) {
 // able is a fake with every ability.
 type able struct{ fake }
 
+func (a *able) ListBySubject(ctx context.Context, subject string) ([]store.Entry, error) {
+	return []store.Entry{{Key: aKey, Record: store.Record{Subject: subject}}}, a.called(ctx, "ListBySubject")
+}
+
+func (a *able) DeleteBySubject(ctx context.Context, _ string, except ...store.Key) (int, error) {
+	return len(except), a.called(ctx, "DeleteBySubject")
+}
+
 func (a *able) Ping(ctx context.Context) error    { return a.called(ctx, "Ping") }
 func (a *able) Migrate(ctx context.Context) error { return a.called(ctx, "Migrate") }
 func (a *able) Close() error                      { return a.called(context.Background(), "Close") }
 
 // local is a fake in the same process.
 type local struct{ fake }
+
+func (l *local) ListBySubject(ctx context.Context, _ string) ([]store.Entry, error) {
+	return nil, l.called(ctx, "ListBySubject")
+}
+
+func (l *local) DeleteBySubject(ctx context.Context, _ string, _ ...store.Key) (int, error) {
+	return 0, l.called(ctx, "DeleteBySubject")
+}
 
 func (*local) InProcess() {}
 
@@ -88,6 +104,14 @@ var operations = map[string]func(ctx context.Context, s *store.SessionStore) err
 	"delete": func(ctx context.Context, s *store.SessionStore) error { return s.Delete(ctx, aKey) },
 	"delete expired": func(ctx context.Context, s *store.SessionStore) error {
 		_, err := s.DeleteExpired(ctx, 5)
+		return err
+	},
+	"list by subject": func(ctx context.Context, s *store.SessionStore) error {
+		_, err := s.ListBySubject(ctx, "secret")
+		return err
+	},
+	"delete by subject": func(ctx context.Context, s *store.SessionStore) error {
+		_, err := s.DeleteBySubject(ctx, "secret", aKey)
 		return err
 	},
 	"ping": func(ctx context.Context, s *store.SessionStore) error { return s.Ping(ctx) },

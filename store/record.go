@@ -31,6 +31,12 @@ type Record struct {
 	TTL time.Duration
 }
 
+// Entry is a record and the key that it is filed under.
+type Entry struct {
+	Key    Key
+	Record Record
+}
+
 // Change is what one request did to a record. The zero Change changes nothing
 // but the version.
 type Change struct {

@@ -16,8 +16,8 @@ import (
 // traces where it was given a provider. It is safe for concurrent use.
 //
 // An error is one of ErrNotFound, ErrEnded, ErrConflict, ErrDuplicateKey,
-// ErrCorrupt, ErrFull, ErrInvalid and ErrUnavailable, or the error of the
-// caller's context.
+// ErrCorrupt, ErrFull, ErrInvalid, ErrUnsupported and ErrUnavailable, or the
+// error of the caller's context.
 type SessionStore struct {
 	backend   Backend
 	timeout   time.Duration
@@ -132,6 +132,51 @@ func (s *SessionStore) DeleteExpired(ctx context.Context, limit int) (int, error
 	c := s.begin(ctx, opDeleteExpired)
 	n, err := s.backend.DeleteExpired(c.ctx, limit)
 	return n, c.end(err)
+}
+
+// ListBySubject returns every live record of the subject with its key, in no
+// particular order; see [SubjectIndex]. ErrUnsupported when the backend is no
+// SubjectIndex, ErrInvalid when the subject is "": nobody is signed in there.
+func (s *SessionStore) ListBySubject(ctx context.Context, subject string) ([]Entry, error) {
+	index, err := s.subjectIndex(subject)
+	if err != nil {
+		return nil, &Error{opListBySubject.String(), err}
+	}
+	c := s.begin(ctx, opListBySubject)
+	entries, err := index.ListBySubject(c.ctx, subject)
+	if err := c.end(err); err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// DeleteBySubject deletes every live record of the subject but those under the
+// keys in except, and returns how many; see [SubjectIndex]. Each leaves the
+// mark that Delete leaves. Its errors are those of ListBySubject; some records
+// may have been deleted then.
+func (s *SessionStore) DeleteBySubject(ctx context.Context, subject string, except ...Key) (int, error) {
+	index, err := s.subjectIndex(subject)
+	if err != nil {
+		return 0, &Error{opDeleteBySubject.String(), err}
+	}
+	c := s.begin(ctx, opDeleteBySubject)
+	n, err := index.DeleteBySubject(c.ctx, subject, except...)
+	return n, c.end(err)
+}
+
+// subjectIndex gives the backend's index, if subject can be looked up in it.
+func (s *SessionStore) subjectIndex(subject string) (SubjectIndex, error) {
+	if subject == "" {
+		return nil, fmt.Errorf("%w: an empty subject, which stands for nobody", ErrInvalid)
+	}
+	if err := CheckSubject(subject); err != nil {
+		return nil, err
+	}
+	index, ok := s.backend.(SubjectIndex)
+	if !ok {
+		return nil, fmt.Errorf("%w: it has no index of subjects", ErrUnsupported)
+	}
+	return index, nil
 }
 
 // Ping returns nil when the backend can be used, or is not a [Pinger].

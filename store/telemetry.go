@@ -24,12 +24,16 @@ const (
 	opChangeKey
 	opDelete
 	opDeleteExpired
+	opListBySubject
+	opDeleteBySubject
 	opPing
 )
 
 // String names the operation in errors, metrics and spans.
 func (op operation) String() string {
-	return [...]string{"create", "load", "update", "change key", "delete", "delete expired", "ping"}[op]
+	return [...]string{
+		"create", "load", "update", "change key", "delete", "delete expired", "list by subject", "delete by subject", "ping",
+	}[op]
 }
 
 // telemetry measures and traces; a nil *telemetry costs nothing.

@@ -6,6 +6,9 @@
 // block of bytes, so that a million sessions cost the garbage collector about
 // a million objects, and a Load hands out copies that share nothing with it.
 //
+// The sessions of a subject are found through an index that holds as many keys
+// as the store holds records with a subject.
+//
 // What is kept is gone when the process ends. The package knows nothing of
 // session IDs, cookies or HTTP.
 package memstore

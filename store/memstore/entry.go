@@ -32,6 +32,29 @@ func newEntry(rec store.Record, now int64) entry {
 	return entry{block: string(block), expires: now + rec.TTL.Milliseconds()}
 }
 
+// subject gives the subject, which shares the bytes of e; "" where there is
+// none, or none can be read.
+func (e entry) subject() string {
+	rest := e.block
+	for range 2 { // the version and the time of creation
+		_, n := uvarint(rest)
+		if n <= 0 {
+			return ""
+		}
+		rest = rest[n:]
+	}
+	size, n := uvarint(rest)
+	if n <= 0 || size > uint64(len(rest)-n) {
+		return ""
+	}
+	return rest[n : n+int(size)]
+}
+
+// uvarint is binary.Uvarint without a copy of the rest of the block.
+func uvarint(text string) (uint64, int) {
+	return binary.Uvarint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
+}
+
 // record gives a copy of what e holds.
 func (e entry) record(now int64) (store.Record, error) {
 	rest := e.block

@@ -33,3 +33,17 @@ func (s *Store) Held() (records, marks, endings int) {
 
 // Shards is how many shards a Store has.
 const Shards = shardCount
+
+// Indexed returns how many subjects the index has, and under how many keys.
+func (s *Store) Indexed() (subjects, keys int) {
+	for i := range s.subjects.shards {
+		sh := &s.subjects.shards[i]
+		sh.mu.Lock()
+		subjects += len(sh.subjects)
+		for _, set := range sh.subjects {
+			keys += len(set.few) + len(set.many)
+		}
+		sh.mu.Unlock()
+	}
+	return subjects, keys
+}

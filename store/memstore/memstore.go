@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"hash/maphash"
 	"sync/atomic"
 	"time"
 
@@ -11,15 +12,17 @@ import (
 // Store is a [store.Backend] in memory. It is safe for concurrent use; make
 // one with [New].
 type Store struct {
-	now    func() time.Time
-	max    int64        // how many records may be held; 0: any number
-	held   atomic.Int64 // how many records are held, expired ones included
-	shards [shardCount]shard
+	now      func() time.Time
+	max      int64        // how many records may be held; 0: any number
+	held     atomic.Int64 // how many records are held, expired ones included
+	shards   [shardCount]shard
+	subjects subjectIndex
 }
 
 var (
-	_ store.Backend   = (*Store)(nil)
-	_ store.InProcess = (*Store)(nil)
+	_ store.Backend      = (*Store)(nil)
+	_ store.SubjectIndex = (*Store)(nil)
+	_ store.InProcess    = (*Store)(nil)
 )
 
 // Option changes what [New] makes.
@@ -37,6 +40,7 @@ func WithMaxSessions(n int) Option { return func(s *Store) { s.max = int64(max(n
 // New makes an empty Store.
 func New(opts ...Option) *Store {
 	s := &Store{now: time.Now}
+	s.subjects.seed = maphash.MakeSeed()
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -77,7 +81,7 @@ func (s *Store) create(key store.Key, rec store.Record, now int64) (full bool, e
 	if !replaces && !s.reserve() {
 		return true, nil
 	}
-	sh.put(key, newEntry(rec, now))
+	s.put(sh, key, newEntry(rec, now))
 	return false, nil
 }
 
@@ -117,7 +121,7 @@ func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) erro
 	if err != nil {
 		return err
 	}
-	sh.put(key, merged)
+	s.put(sh, key, merged)
 	return nil
 }
 
@@ -146,8 +150,8 @@ func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Chan
 	if replaces {
 		s.held.Add(-1)
 	}
-	target.put(to, merged)
-	source.end(from, now, true)
+	s.put(target, to, merged)
+	s.end(source, from, now, true)
 	return nil
 }
 
@@ -157,14 +161,24 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return s.delete(key, func(entry) bool { return true })
+}
+
+// delete removes the live record under key, if it is the one that is meant;
+// another one counts as none.
+func (s *Store) delete(key store.Key, meant func(entry) bool) error {
 	now := s.clock()
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if _, err := sh.find(key, now); err != nil {
+	found, err := sh.find(key, now)
+	if err != nil {
 		return err
 	}
-	sh.end(key, now, false)
+	if !meant(found) {
+		return store.ErrNotFound
+	}
+	s.end(sh, key, now, false)
 	s.held.Add(-1)
 	return nil
 }

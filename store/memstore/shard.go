@@ -59,8 +59,10 @@ func (sh *shard) find(key store.Key, now int64) (entry, error) {
 	return entry{}, sh.marks[key].err(now)
 }
 
-// put files e under key, in the place of whatever record or mark is there.
-func (sh *shard) put(key store.Key, e entry) {
+// put files e under key, in the place of whatever record or mark is there. The
+// lock of sh is held.
+func (s *Store) put(sh *shard, key store.Key, e entry) {
+	s.subjects.move(key, sh.records[key].subject(), e.subject())
 	if sh.records == nil {
 		sh.records = make(map[store.Key]entry)
 	}
@@ -72,9 +74,15 @@ func (sh *shard) put(key store.Key, e entry) {
 	delete(sh.marks, key)
 }
 
-// end takes the record under key away and leaves the mark.
-func (sh *shard) end(key store.Key, now int64, renamed bool) {
+// drop takes the record under key away. The lock of sh is held.
+func (s *Store) drop(sh *shard, key store.Key) {
+	s.subjects.move(key, sh.records[key].subject(), "")
 	delete(sh.records, key)
+}
+
+// end is drop, and leaves the mark.
+func (s *Store) end(sh *shard, key store.Key, now int64, renamed bool) {
+	s.drop(sh, key)
 	sh.forgetMarks(now)
 	sh.leaveMark(key, mark{until: now + store.Grace.Milliseconds(), renamed: renamed})
 }

@@ -49,7 +49,7 @@ func (s *Store) sweep(sh *shard, now int64, limit int) (removed int, done bool) 
 	defer sh.mu.Unlock()
 	sh.forgetMarks(now)
 	if len(sh.records) > 0 && sh.soonest <= now {
-		removed, done = sh.sweep(now, limit)
+		removed, done = s.sweepExpired(sh, now, limit)
 	} else {
 		done = true
 	}
@@ -58,7 +58,7 @@ func (s *Store) sweep(sh *shard, now int64, limit int) (removed int, done bool) 
 	return removed, done
 }
 
-func (sh *shard) sweep(now int64, limit int) (removed int, done bool) {
+func (s *Store) sweepExpired(sh *shard, now int64, limit int) (removed int, done bool) {
 	soonest := int64(math.MaxInt64)
 	for key, e := range sh.records {
 		if e.expires > now {
@@ -68,7 +68,7 @@ func (sh *shard) sweep(now int64, limit int) (removed int, done bool) {
 		if removed == limit {
 			return removed, false
 		}
-		delete(sh.records, key)
+		s.drop(sh, key)
 		removed++
 	}
 	sh.soonest = soonest

@@ -86,6 +86,22 @@ var bites = map[string][]string{
 	"C8 a context that ends under way leaves nothing half done": {"stops half-way"},
 	"C8 an engine that does not answer is given up on":          {"ignores its context"},
 
+	"C1 the sessions of a subject are listed, whole, and no others": {
+		"lists every session", "indexes what is created alone", "forgets the index in a change of key",
+	},
+	"C1 what has ended, expired or signed out is not listed":                      {"lists what has expired", "never forgets a subject"},
+	"C1 a session stays in the list of its subject as long as it lives":           {"keeps the index for the first TTL", "forgets the index in a change of key"},
+	"C1 a list has what is left of each TTL":                                      {"lists the TTL that was asked for"},
+	"C1 subjects are bytes":                                                       {"compares subjects without case", "takes a subject for a pattern", "trims subjects"},
+	"C1 three hundred sessions of one subject":                                    {"lists a hundred at most"},
+	"C1 delete by subject deletes all but the exceptions, each with a mark":       {"ignores the exceptions", "counts what it keeps", "deletes by subject without a mark", "lists every session"},
+	"C1 delete by subject leaves what is no longer the subject's":                 {"never forgets a subject"},
+	"C8 a context that is done deletes nothing by subject":                        {"ignores its context"},
+	"C9 a corrupt record hides no other of its subject":                           {"cannot list past a corrupt record"},
+	"C6 a session that changes its key is in every list":                          {"looks a subject's keys up before it goes through them"},
+	"C6 no session of a subject escapes its deletion by a change of key":          {"looks a subject's keys up before it goes through them"},
+	"C6 sign-ins during a deletion by subject live and are listed, or have ended": {"indexes what is created alone"},
+
 	"C3 random operations do what the model does": {
 		"ignores Clear", "ignores IfVersion", "renames onto itself", "leaves no mark on delete", "keeps marks for ever", "forgets the TTL in a change", "compacts JSON",
 	},

@@ -37,9 +37,9 @@ func changeKeyChecks() []check {
 		}},
 		{"C1 change key onto a live key is a duplicate and changes neither", func(e *env) {
 			from, to := record("from", `1`), record("to", `1`)
+			since := time.Now()
 			e.create(newKey(1), from)
 			e.create(newKey(2), to)
-			since := time.Now()
 			ch := store.Change{Set: state("late", `1`), TTL: 5 * hour}
 			e.is(e.store.ChangeKey(e.Context(), newKey(1), newKey(2), ch), store.ErrDuplicateKey, "change key")
 			e.holds(newKey(1), first(from))

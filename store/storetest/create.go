@@ -99,8 +99,8 @@ func createChecks() []check {
 		}},
 		{"C2 create over a live key is a duplicate and changes nothing", func(e *env) {
 			rec := record("first", `1`)
-			e.create(newKey(1), rec)
 			since := time.Now()
+			e.create(newKey(1), rec)
 			second := record("second", `2`)
 			second.TTL = 2 * hour
 			for _, s := range []*store.SessionStore{e.store, e.other} {

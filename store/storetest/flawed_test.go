@@ -31,6 +31,7 @@ type kept struct {
 	store.Record               // its TTL is the one that it was given last
 	expires      time.Duration // by flawed.now
 	firstExpires time.Duration
+	firstSubject string
 	previous     store.Key // the key that it had before
 	corrupt      bool
 }
@@ -245,7 +246,7 @@ func (b *flawed) Create(ctx context.Context, key store.Key, rec store.Record) er
 		rec = store.Merge(b.records[key].Record, store.Change{Set: rec.State})
 	}
 	expires := b.now + b.ttl(rec.TTL)
-	b.put(key, kept{Record: rec, expires: expires, firstExpires: expires})
+	b.put(key, kept{Record: rec, expires: expires, firstExpires: expires, firstSubject: rec.Subject})
 	return nil
 }
 

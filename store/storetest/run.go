@@ -40,6 +40,7 @@ func areas() []area {
 		{"values", valueChecks()},
 		{"corrupt", corruptChecks()},
 		{"context", contextChecks()},
+		{"subjects", subjectChecks()},
 		{"random", randomChecks()},
 	}
 }

@@ -28,8 +28,8 @@ func updateChecks() []check {
 		{"C3 a change of nothing but the TTL moves the version alone", func(e *env) {
 			rec := record("a", `1`)
 			rec.Subject = "user-1"
-			e.create(newKey(1), rec)
 			since := time.Now()
+			e.create(newKey(1), rec)
 			e.ok(e.store.UpdateTTL(e.Context(), newKey(1), 3*hour), "update of the TTL")
 			want := first(rec)
 			want.Version = 2

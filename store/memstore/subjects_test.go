@@ -1,0 +1,85 @@
+package memstore_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/memstore"
+)
+
+func of(subject string, ttl time.Duration) store.Record {
+	rec := lasting(ttl)
+	rec.Subject = subject
+	return rec
+}
+
+// The index holds what the store holds: nothing is left of what went, whichever
+// way it went.
+func TestTheIndexOfSubjectsGrowsNoLargerThanTheStore(t *testing.T) {
+	t.Parallel()
+	s, clock := newStore()
+	const each = 50 // of one subject more than a slice holds
+	n := 0
+	for _, end := range []func(key store.Key){
+		func(key store.Key) { must(t, s.Delete(t.Context(), key)) },
+		func(key store.Key) {
+			nobody := ""
+			must(t, s.Update(t.Context(), key, store.Change{Subject: &nobody}))
+		},
+		func(key store.Key) {
+			must(t, s.ChangeKey(t.Context(), key, scattered(1_000_000+n), store.Change{TTL: time.Millisecond}))
+		},
+		func(key store.Key) {
+			must(t, s.Update(t.Context(), key, store.Change{TTL: time.Millisecond}))
+			clock.Advance(time.Millisecond)
+			must(t, s.Create(t.Context(), key, lasting(time.Hour)))
+		},
+	} {
+		var keys []store.Key
+		for i := range each {
+			n++
+			keys = append(keys, scattered(n))
+			must(t, s.Create(t.Context(), scattered(n), of([]string{"ada", fmt.Sprint("user-", i)}[i%2], time.Hour)))
+		}
+		if subjects, held := s.Indexed(); subjects != 1+each/2 || held != each {
+			t.Fatalf("%d keys of %d subjects are indexed, want %d of %d", held, subjects, each, 1+each/2)
+		}
+		for _, key := range keys {
+			n++
+			end(key)
+		}
+		clock.Advance(time.Second)
+		_, err := s.DeleteExpired(t.Context(), 0)
+		must(t, err)
+		if subjects, held := s.Indexed(); subjects != 0 || held != 0 {
+			t.Errorf("%d keys of %d subjects are left in the index", held, subjects)
+		}
+	}
+}
+
+// BenchmarkMemoryOfSubjects reports what the index costs a signed-in session,
+// of a subject that has no other.
+func BenchmarkMemoryOfSubjects(b *testing.B) {
+	for b.Loop() {
+		s, anonymous := memstore.New(), memstore.New()
+		middle := heap()
+		for i := range 100_000 {
+			rec := of(fmt.Sprint("user-", i), time.Hour)
+			must(b, s.Create(b.Context(), scattered(i), rec))
+		}
+		after := heap()
+		for i := range 100_000 {
+			must(b, anonymous.Create(b.Context(), scattered(i), lasting(time.Hour)))
+		}
+		end := heap()
+		b.ReportMetric(float64(after.bytes-middle.bytes-(end.bytes-after.bytes))/100_000, "heap-B/session")
+		if _, err := s.ListBySubject(b.Context(), "user-1"); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := anonymous.Load(b.Context(), scattered(1)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
