@@ -106,8 +106,9 @@ type MemoryConfig struct {
 
 // RedisConfig is for the backend on Redis.
 type RedisConfig struct {
-	// URL says where Redis is: redis://, rediss:// (TLS) or unix://. Its text
-	// is a secret, as it may hold a password. Empty means that the program
+	// URL says where Redis is: redis://, rediss:// (TLS) or unix://, with ?addr=
+	// for further nodes of a cluster and ?master_set= for sentinels. Its text is
+	// a secret, as it may hold a password. Empty means that the program
 	// brings a client of its own.
 	URL Secret `koanf:"url"`
 	// Username is for Redis ACLs; "" is the default user, or the one in URL.
@@ -119,7 +120,18 @@ type RedisConfig struct {
 	PasswordFile string    `koanf:"password_file"`
 	TLS          TLSConfig `koanf:"tls"`
 	// Namespace is what every key in Redis begins with. "" puts nothing there.
-	Namespace string `koanf:"namespace"`
+	Namespace   string            `koanf:"namespace"`
+	ClientCache ClientCacheConfig `koanf:"client_cache"`
+}
+
+// ClientCacheConfig is for keeping records that were read in the memory of the
+// process, of which Redis says when they change.
+type ClientCacheConfig struct {
+	// Enabled turns the cache on.
+	Enabled bool `koanf:"enabled"`
+	// TTL is how long a record is served from the cache at most, whatever Redis
+	// was able to say. It must be at least a millisecond.
+	TTL time.Duration `koanf:"ttl"`
 }
 
 // TLSConfig is for connections that are encrypted. TLS 1.2 is the least.

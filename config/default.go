@@ -31,7 +31,7 @@ func Default() SessionConfig {
 			Driver:  DriverMemory,
 			Timeout: 3 * time.Second,
 			Sweep:   SweepConfig{Interval: time.Minute, Batch: 1000},
-			Redis:   RedisConfig{Namespace: "session:"},
+			Redis:   RedisConfig{Namespace: "session:", ClientCache: ClientCacheConfig{TTL: 10 * time.Second}},
 			SQL:     SQLConfig{Table: "sessions"},
 		},
 	}

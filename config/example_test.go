@@ -106,6 +106,9 @@ func ExampleWrite() {
 	//         key_file: ""
 	//         server_name: ""
 	//       namespace: 'session:'
+	//       client_cache:
+	//         enabled: false
+	//         ttl: 10s
 	//     sql:
 	//       dialect: ""
 	//       driver: ""

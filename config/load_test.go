@@ -139,7 +139,7 @@ func everyField(t *testing.T) config.SessionConfig {
 				TLS: config.TLSConfig{
 					Enabled: true, CAFile: "/etc/ca.pem", CertFile: "/etc/cert.pem", KeyFile: "/etc/key.pem", ServerName: "redis",
 				},
-				Namespace: "app:",
+				Namespace: "app:", ClientCache: config.ClientCacheConfig{Enabled: true, TTL: 3 * time.Second},
 			},
 			SQL: config.SQLConfig{
 				Dialect: config.DialectPostgres, Driver: "pgx", DSN: config.NewSecret("postgres://u:p@h/db"), Table: "web_sessions",
@@ -184,6 +184,9 @@ session:
       password: "p: #ä"
       tls: {enabled: true, ca_file: /etc/ca.pem, cert_file: /etc/cert.pem, key_file: /etc/key.pem, server_name: redis}
       namespace: "app:"
+      client_cache:
+        enabled: true
+        ttl: 3s
     sql: {dialect: postgres, driver: pgx, dsn: "postgres://u:p@h/db", table: web_sessions, schema: web, migrate: true}
 `
 
@@ -201,6 +204,7 @@ const everyFieldJSON = `{"session": {
     "driver": "sql", "timeout": "1500ms", "sweep": {"interval": "0s", "batch": 50}, "memory": {"max_sessions": 10},
     "redis": {
       "url": "rediss://redis.example:6380/1", "username": "app", "password": "p: #\u00e4", "namespace": "app:",
+      "client_cache": {"enabled": true, "ttl": "3s"},
       "tls": {
         "enabled": true, "ca_file": "/etc/ca.pem", "cert_file": "/etc/cert.pem", "key_file": "/etc/key.pem",
         "server_name": "redis"
@@ -226,7 +230,8 @@ var everyFieldEnviron = []string{
 	"SESSION_STORE_REDIS_USERNAME=app", "SESSION_STORE_REDIS_PASSWORD=p: #ä", "SESSION_STORE_REDIS_TLS_ENABLED=true",
 	"SESSION_STORE_REDIS_TLS_CA_FILE=/etc/ca.pem", "SESSION_STORE_REDIS_TLS_CERT_FILE=/etc/cert.pem",
 	"SESSION_STORE_REDIS_TLS_KEY_FILE=/etc/key.pem", "SESSION_STORE_REDIS_TLS_SERVER_NAME=redis",
-	"SESSION_STORE_REDIS_NAMESPACE=app:", "SESSION_STORE_SQL_DIALECT=postgres", "SESSION_STORE_SQL_DRIVER=pgx",
+	"SESSION_STORE_REDIS_NAMESPACE=app:", "SESSION_STORE_REDIS_CLIENT_CACHE_ENABLED=true", "SESSION_STORE_REDIS_CLIENT_CACHE_TTL=3s",
+	"SESSION_STORE_SQL_DIALECT=postgres", "SESSION_STORE_SQL_DRIVER=pgx",
 	"SESSION_STORE_SQL_DSN=postgres://u:p@h/db", "SESSION_STORE_SQL_TABLE=web_sessions", "SESSION_STORE_SQL_SCHEMA=web",
 	"SESSION_STORE_SQL_MIGRATE=true",
 }

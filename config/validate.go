@@ -100,6 +100,7 @@ func (c *checks) store(cfg StoreConfig) {
 func (c *checks) redis(cfg RedisConfig) {
 	scheme, ok := schemeOf(cfg.URL)
 	c.require(ok, "store.redis.url", nil, "must be a URL that begins with redis://, rediss:// or unix://")
+	c.require(cfg.ClientCache.TTL >= time.Millisecond, "store.redis.client_cache.ttl", cfg.ClientCache.TTL, "must be at least 1ms")
 	c.unread("store.redis.password_file", cfg.PasswordFile, "session.store.redis.password")
 
 	tls := cfg.TLS

@@ -189,6 +189,10 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{"an empty batch", fromYAML("session: {store: {sweep: {batch: 0}}}"), "session.store.sweep.batch (app.yaml:1): 0: must be above 0"},
 		{
+			"a near cache that keeps nothing", fromYAML("session: {store: {redis: {client_cache: {ttl: 0s}}}}"),
+			"session.store.redis.client_cache.ttl (app.yaml:1): 0s: must be at least 1ms",
+		},
+		{
 			"fewer sessions than none", fromYAML("session: {store: {memory: {max_sessions: -1}}}"),
 			"session.store.memory.max_sessions (app.yaml:1): -1: must not be below 0; 0 is no limit",
 		},

@@ -25,14 +25,20 @@ type process struct {
 // startProcess runs a program with its output in the file log, which it
 // empties first.
 func startProcess(log, program string, args ...string) (*process, error) {
+	return startCommand(log, exec.Command(program, args...), procAttr())
+}
+
+// startCommand is startProcess for a command that has an environment, and
+// attributes, of its own.
+func startCommand(log string, cmd *exec.Cmd, attr *syscall.SysProcAttr) (*process, error) {
 	output, err := os.Create(log)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(program, args...), exited: make(chan struct{})}
+	p := &process{cmd: cmd, exited: make(chan struct{})}
 	p.cmd.Dir = filepath.Dir(log)
 	p.cmd.Stdout, p.cmd.Stderr = output, output
-	p.cmd.SysProcAttr = procAttr()
+	p.cmd.SysProcAttr = attr
 	started := make(chan error)
 	go func() {
 		// Linux ends the process with the thread that started it, so that

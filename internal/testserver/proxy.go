@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// Proxy stands between Redis clients and a server. It counts what the clients
-// ask, and can hold back what the server answers and cut connections. Its
+// Proxy stands between clients and a server. It counts what the clients ask, and can hold back what the server answers and cut connections. Its
 // methods are safe for concurrent use.
 type Proxy struct {
 	target   string
+	read     func(from *bufio.Reader, to *bytes.Buffer) (name string, err error)
 	listener net.Listener
 	tasks    sync.WaitGroup
 
@@ -45,15 +45,27 @@ func (l *link) close() {
 	})
 }
 
-// NewProxy makes a Proxy in front of target, a host and port. It ends with the
-// test.
+// NewProxy makes a Proxy in front of target, the host and port of a Redis
+// server. It ends with the test.
 func NewProxy(tb testing.TB, target string) *Proxy {
+	tb.Helper()
+	return newProxy(tb, target, readCommand)
+}
+
+// NewPlainProxy is NewProxy for a server of any kind. It knows nothing of what
+// goes through it: all that arrives at once is one command.
+func NewPlainProxy(tb testing.TB, target string) *Proxy {
+	tb.Helper()
+	return newProxy(tb, target, readAvailable)
+}
+
+func newProxy(tb testing.TB, target string, read func(*bufio.Reader, *bytes.Buffer) (string, error)) *Proxy {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatalf("start a proxy: %v", err)
 	}
-	p := &Proxy{target: target, listener: listener, links: make(map[*link]struct{}), pass: make(chan struct{})}
+	p := &Proxy{target: target, read: read, listener: listener, links: make(map[*link]struct{}), pass: make(chan struct{})}
 	close(p.pass)
 	p.tasks.Go(p.accept)
 	tb.Cleanup(p.close)
@@ -156,7 +168,7 @@ func (p *Proxy) requests(l *link) {
 	var batch bytes.Buffer
 	counts := false
 	for {
-		name, err := readCommand(r, &batch)
+		name, err := p.read(r, &batch)
 		if err != nil {
 			return
 		}
@@ -197,6 +209,15 @@ func (p *Proxy) answers(l *link) {
 			return
 		}
 	}
+}
+
+// readAvailable copies what has arrived.
+func readAvailable(r *bufio.Reader, w *bytes.Buffer) (name string, err error) {
+	if _, err := r.Peek(1); err != nil {
+		return "", err
+	}
+	_, err = io.CopyN(w, r, int64(r.Buffered()))
+	return "", err
 }
 
 // readCommand copies one command, an array of bulk strings, from r to w and

@@ -107,6 +107,9 @@ type redis struct {
 	dir     string
 	port    int
 	args    []string
+	// sentinelOf is the port of the master that a sentinel watches at first; 0
+	// for what is no sentinel.
+	sentinelOf int
 
 	mu      sync.Mutex
 	running *process
@@ -156,6 +159,13 @@ func (r *redis) start() error {
 		"--unixsocket", r.Socket(), "--dir", r.dir,
 		"--save", "", "--appendonly", "no",
 	}, r.args...)
+	if r.sentinelOf != 0 {
+		config, err := r.writeSentinelConfig()
+		if err != nil {
+			return err
+		}
+		args = []string{config, "--sentinel", "--port", fmt.Sprint(r.port), "--bind", "127.0.0.1", "--dir", r.dir}
+	}
 	p, err := startProcess(r.log(), r.program, args...)
 	if err != nil {
 		return err

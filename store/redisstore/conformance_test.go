@@ -3,7 +3,9 @@ package redisstore_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +23,12 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, newHarness)
 	storetest.Histories(t, newHarness, storetest.HistoryOptions{Disturb: cutConnections})
+}
+
+func TestConformanceOnACluster(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, newClusterHarness)
+	storetest.Histories(t, newClusterHarness, storetest.HistoryOptions{})
 }
 
 // C10: what was answered is kept when Redis is killed, as it has to be on disk
@@ -46,12 +54,24 @@ func BenchmarkStore(b *testing.B) {
 	})
 }
 
-// harness is a namespace on a server.
+// harness is a namespace on a server or a cluster.
 type harness struct {
 	url       string
 	namespace string
 	admin     rueidis.Client
-	proxy     *testserver.Proxy // in front of the server; nil if there is none
+	opts      []redisstore.Option
+}
+
+// proxiedHarness is one behind a proxy.
+type proxiedHarness struct {
+	*harness
+	proxy *testserver.Proxy
+}
+
+// newClusterHarness gives a namespace on the shared cluster.
+func newClusterHarness(tb testing.TB) storetest.Harness {
+	c := sharedCluster.Get(tb)
+	return &harness{url: c.URL(), namespace: newNamespace(), admin: newClient(tb, c.Addrs()...)}
 }
 
 // newHarness gives a namespace on the shared server, behind a proxy of its
@@ -59,11 +79,11 @@ type harness struct {
 func newHarness(tb testing.TB) storetest.Harness {
 	server := shared.Get(tb)
 	proxy := testserver.NewProxy(tb, server.Addr())
-	return &harness{url: proxy.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr()), proxy: proxy}
+	return &proxiedHarness{&harness{url: proxy.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr())}, proxy}
 }
 
 func (h *harness) Open(tb testing.TB) store.Backend {
-	return open(tb, redisstore.Connection{URL: h.url}, redisstore.WithNamespace(h.namespace))
+	return open(tb, redisstore.Connection{URL: h.url}, append(h.opts, redisstore.WithNamespace(h.namespace))...)
 }
 
 // awaitWork returns when the server has run some scripts from now on.
@@ -85,9 +105,9 @@ func (h *harness) awaitWork(tb testing.TB) {
 
 // cutConnections makes answers late, and then cuts every connection, some times.
 func cutConnections(tb testing.TB, h storetest.Harness) {
-	proxy := h.(*harness).proxy
+	proxy := h.(*proxiedHarness).proxy
 	for range 5 {
-		h.(*harness).awaitWork(tb)
+		h.(*proxiedHarness).awaitWork(tb)
 		proxy.Stall()
 		for before := proxy.Commands(); proxy.Commands() < before+8; {
 			if tb.Context().Err() != nil {
@@ -103,27 +123,39 @@ func cutConnections(tb testing.TB, h storetest.Harness) {
 // Advance takes d from what every key of the namespace has to live.
 func (h *harness) Advance(tb testing.TB, d time.Duration) {
 	tb.Helper()
-	for cursor := uint64(0); ; {
-		page, err := h.admin.Do(tb.Context(),
-			h.admin.B().Scan().Cursor(cursor).Match(h.namespace+"*").Count(1000).Build()).AsScanEntry()
+	for _, name := range h.names(tb) {
+		left, err := command(tb, h.admin, "PTTL", name).AsInt64()
 		if err != nil {
-			tb.Fatalf("scan: %v", err)
+			tb.Fatalf("pttl: %v", err)
 		}
-		for _, name := range page.Elements {
-			left, err := command(tb, h.admin, "PTTL", name).AsInt64()
-			if err != nil {
-				tb.Fatalf("pttl: %v", err)
-			}
-			// PEXPIRE removes what has nothing left; -1 is a key that never
-			// expires and -2 one that is gone.
-			if left >= 0 {
-				command(tb, h.admin, "PEXPIRE", name, strconv.FormatInt(left-d.Milliseconds(), 10))
-			}
-		}
-		if cursor = page.Cursor; cursor == 0 {
-			return
+		// PEXPIRE removes what has nothing left; -1 is a key that never
+		// expires and -2 one that is gone.
+		if left >= 0 {
+			command(tb, h.admin, "PEXPIRE", name, strconv.FormatInt(left-d.Milliseconds(), 10))
 		}
 	}
+}
+
+// names gives the keys of the namespace on every node.
+func (h *harness) names(tb testing.TB) []string {
+	tb.Helper()
+	all := map[string]bool{}
+	for _, node := range h.admin.Nodes() {
+		for cursor := uint64(0); ; {
+			page, err := node.Do(tb.Context(),
+				node.B().Scan().Cursor(cursor).Match(h.namespace+"*").Count(1000).Build()).AsScanEntry()
+			if err != nil {
+				tb.Fatalf("scan: %v", err)
+			}
+			for _, name := range page.Elements {
+				all[name] = true // a replica has those of its master
+			}
+			if cursor = page.Cursor; cursor == 0 {
+				break
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(all))
 }
 
 // Corrupt puts a string where the hash was.
@@ -133,7 +165,7 @@ func (h *harness) Corrupt(tb testing.TB, key store.Key) {
 }
 
 // Stall holds back what the server answers.
-func (h *harness) Stall(testing.TB) (resume func()) {
+func (h *proxiedHarness) Stall(testing.TB) (resume func()) {
 	h.proxy.Stall()
 	return h.proxy.Resume
 }

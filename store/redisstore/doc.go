@@ -1,14 +1,16 @@
-// Package redisstore keeps sessions in Redis, through rueidis.
+// Package redisstore keeps sessions in Redis, through rueidis: on a single
+// server, on a Redis Cluster, or under Sentinel.
 //
 // [New] makes a Backend over a client of the application, which stays the
 // application's own; [Open] makes one with a client of its own, from a URL, and
-// that one is to be closed. Both work on a single Redis; a Redis Cluster is
-// refused with an error.
+// that one is to be closed.
 //
 // A record is a hash, a field for each state key, that expires by the time to
 // live of its key. Every operation is one Lua script, and so one command, one
-// round trip and one atomic step; the scripts are in the folder scripts. Redis
-// removes what has expired by itself, so DeleteExpired has nothing to do.
+// round trip and one atomic step; the scripts are in the folder scripts. On a
+// cluster two operations need more: a change of key between two slots, and
+// what puts a record into the index of its subject. Redis removes what has
+// expired by itself, so DeleteExpired has nothing to do.
 //
 // The package knows nothing of sessions, cookies or configuration files.
 package redisstore

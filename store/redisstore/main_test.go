@@ -16,12 +16,16 @@ import (
 	"github.com/fxsession/sessions/store/redisstore"
 )
 
-// shared is the server of the tests that leave it alone.
-var shared testserver.SharedRedis
+// shared and sharedCluster are the servers of the tests that leave them alone.
+var (
+	shared        testserver.SharedRedis
+	sharedCluster testserver.SharedRedisCluster
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
 	shared.Stop()
+	sharedCluster.Stop()
 	if code == 0 {
 		if err := leaks(); err != nil {
 			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
@@ -63,9 +67,9 @@ func open(tb testing.TB, c redisstore.Connection, opts ...redisstore.Option) *re
 }
 
 // newClient gives a client as an application makes its own.
-func newClient(tb testing.TB, address string) rueidis.Client {
+func newClient(tb testing.TB, addresses ...string) rueidis.Client {
 	tb.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}})
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addresses})
 	if err != nil {
 		tb.Fatalf("connect: %v", err)
 	}
@@ -73,10 +77,15 @@ func newClient(tb testing.TB, address string) rueidis.Client {
 	return client
 }
 
-// command runs a command that the test is sure of.
+// command runs a command that the test is sure of. Its second word, if it has
+// one, is the key.
 func command(tb testing.TB, client rueidis.Client, words ...string) *rueidis.RedisMessage {
 	tb.Helper()
-	answer, err := client.Do(context.Background(), client.B().Arbitrary(words...).Build()).ToMessage()
+	cmd := client.B().Arbitrary(words[0])
+	if len(words) > 1 {
+		cmd = cmd.Keys(words[1]).Args(words[2:]...)
+	}
+	answer, err := client.Do(context.Background(), cmd.Build()).ToMessage()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		tb.Fatalf("%s: %v", words[0], err)
 	}

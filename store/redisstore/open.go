@@ -20,15 +20,28 @@ const (
 	DefaultIOTimeout   = 5 * time.Second
 )
 
+// topologyInterval is how often a client asks who the masters are, beside the
+// times at which it is told or finds out.
+const topologyInterval = 2 * time.Second
+
 // Connection says how [Open] reaches Redis.
 type Connection struct {
 	// URL is redis://[user[:password]@]host[:port][/database], the same with
 	// rediss:// for TLS, or unix://[user[:password]@]/path[?db=database]. The
 	// port is 6379 and the database 0 where it says nothing.
+	//
+	// ?addr=host:port, again and again, names further nodes. Any node of a Redis
+	// Cluster leads to all of them; several are for the day on which one is down.
+	// With ?master_set=name the addresses are those of sentinels, which say where
+	// the master of that name is.
 	URL string
 	// Username and Password take the place of those in URL; "" leaves them.
 	Username string
 	Password string
+	// SentinelUsername and SentinelPassword are for the sentinels; "" sends
+	// none. Those above are for the servers that they lead to.
+	SentinelUsername string
+	SentinelPassword string
 	// TLS is for rediss://. With redis:// it turns TLS on, unless it is nil.
 	TLS *TLS
 	// DialTimeout bounds the making of a connection, and then the greeting of
@@ -63,6 +76,7 @@ func Open(ctx context.Context, c Connection, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.DisableCache = New(nil, opts...).near == nil
 	client, err := connect(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("redis at %s could not be reached: %w", o.InitAddress[0], err)
@@ -119,6 +133,8 @@ func (c Connection) clientOption() (rueidis.ClientOption, error) {
 		if o.TLSConfig, err = c.TLS.config(); err != nil {
 			return o, err
 		}
+	} else if o.TLSConfig != nil {
+		o.TLSConfig.ServerName = "" // each node has a name of its own, which the dialer knows
 	}
 	if c.Username != "" {
 		o.Username = c.Username
@@ -130,23 +146,34 @@ func (c Connection) clientOption() (rueidis.ClientOption, error) {
 	o.ConnWriteTimeout = orDefault(c.IOTimeout, DefaultIOTimeout)
 	o.DialCtxFn = dial(network)
 	o.RetryDelay = retryDelay
-	o.DisableCache = true // nothing is read through the client's cache
+	o.ClusterOption.ShardsRefreshInterval = topologyInterval
+	if o.Sentinel.MasterSet != "" {
+		o.Sentinel.TopologyRefreshInterval = topologyInterval
+		o.Sentinel.Username, o.Sentinel.Password = c.SentinelUsername, c.SentinelPassword
+		o.Sentinel.Dialer, o.Sentinel.TLSConfig = o.Dialer, o.TLSConfig
+	}
 	return o, nil
 }
 
 // errURL tells nothing of the URL: whatever part does not parse may be one of
 // the password.
 var errURL = errors.New("redis: the url is not of the form redis://[user[:password]@]host[:port][/database], " +
-	"rediss://… or unix://…/path[?db=database]; characters other than letters and digits in a password must be percent-encoded")
+	"rediss://… or unix://…/path[?db=database], with ?addr=host:port for further nodes and ?master_set=name for sentinels; characters other than letters and digits in a password must be percent-encoded")
 
 func parseURL(text string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Fragment != "" || u.Scheme == "unix" && u.Path == "" || u.Scheme != "unix" && u.Host == "" {
 		return rueidis.ClientOption{}, errURL
 	}
-	for parameter := range u.Query() {
-		if parameter != "db" {
-			return rueidis.ClientOption{}, fmt.Errorf("%w: db is the only parameter", errURL)
+	for parameter, values := range u.Query() {
+		known := parameter == "db" || u.Scheme != "unix" && (parameter == "addr" || parameter == "master_set")
+		if !known || parameter != "addr" && len(values) > 1 {
+			return rueidis.ClientOption{}, fmt.Errorf("%w; db, addr and master_set are the only parameters, and addr the only one to have twice", errURL)
+		}
+	}
+	for _, address := range u.Query()["addr"] {
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+			return rueidis.ClientOption{}, errURL
 		}
 	}
 	o, err := rueidis.ParseURL(text)

@@ -20,8 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/redisstore"
@@ -124,7 +122,8 @@ func TestOpenRefusesABadURLWithoutTellingIt(t *testing.T) {
 		"redis://localhost/1/hunter2",
 		"redis://localhost?db=hunter2",
 		"redis://localhost?addr=hunter2",
-		"redis://localhost?master_set=hunter2",
+		"redis://localhost?master_set=a&master_set=hunter2",
+		"unix:///tmp/redis.sock?addr=hunter2:1",
 		"unix:///tmp/redis.sock?db=hunter2",
 	} {
 		_, err := redisstore.Open(t.Context(), redisstore.Connection{URL: url})
@@ -224,31 +223,6 @@ func TestCloseEndsAClientOfOneItsOwnAndNoOther(t *testing.T) {
 	}
 	if err := own.Ping(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("ping after close: %v, want ErrUnavailable", err)
-	}
-}
-
-func TestAClusterIsRefused(t *testing.T) {
-	t.Parallel()
-	server := testserver.Redis(t, "--cluster-enabled", "yes")
-	node, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}, ForceSingleClient: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer node.Close()
-	command(t, node, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-
-	s, err := redisstore.Open(t.Context(), redisstore.Connection{URL: server.URL()})
-	if err == nil {
-		_ = s.Close()
-	}
-	if err == nil || !strings.Contains(err.Error(), "cluster") {
-		t.Errorf("open: %v, want an error that says cluster", err)
-	}
-	s = redisstore.New(newClient(t, server.Addr()))
-	for name, err := range everyOperation(t.Context(), s) {
-		if err == nil || !strings.Contains(err.Error(), "cluster") {
-			t.Errorf("%s: %v, want an error that says cluster", name, err)
-		}
 	}
 }
 
@@ -396,21 +370,23 @@ func tlsInFrontOf(t *testing.T, target string, files certificates) string {
 	return listener.Addr().String()
 }
 
+const rightsOfAUser = "on >secret ~session:* -@all +hello +ping +eval +evalsha +time " +
+	"+type +pttl +pexpire +unlink +hget +hmget +hgetall +hkeys +hset +hdel +hincrby " +
+	"+zadd +zrem +zscore +zrange +zremrangebyscore"
+
 // The rights of docs/redis.md are all that it takes.
 func TestAUserWithFewRightsIsEnough(t *testing.T) {
 	t.Parallel()
-	rights := "on >secret ~session:* -@all +hello +ping +eval +evalsha " +
-		"+type +pttl +pexpire +hmget +hgetall +hkeys +hset +hdel +hincrby +rename +unlink"
 	guide, err := os.ReadFile("../../docs/redis.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if words := strings.Join(strings.Fields(string(guide)), " "); !strings.Contains(words, strings.Replace(rights, ">secret", ">PASSWORD", 1)) {
+	if words := strings.Join(strings.Fields(string(guide)), " "); !strings.Contains(words, strings.Replace(rightsOfAUser, ">secret", ">PASSWORD", 1)) {
 		t.Error("the rights in docs/redis.md are others")
 	}
-	server := testserver.Redis(t, append([]string{"--user", "app"}, strings.Fields(rights)...)...)
+	server := testserver.Redis(t, append([]string{"--user", "app"}, strings.Fields(rightsOfAUser)...)...)
 	s := open(t, redisstore.Connection{URL: server.URL(), Username: "app", Password: "secret"})
-	subject := ""
+	subject := "ada"
 	ch := store.Change{Clear: true, Set: state("b", `2`), Remove: []string{"a"}, Subject: &subject, TTL: time.Hour}
 	_, load := s.Load(t.Context(), key(9))
 	if !errors.Is(load, store.ErrNotFound) {
@@ -421,8 +397,11 @@ func TestAUserWithFewRightsIsEnough(t *testing.T) {
 		"create":       s.Create(t.Context(), key(1), record("a", `1`)),
 		"update":       s.Update(t.Context(), key(1), ch),
 		"change key":   s.ChangeKey(t.Context(), key(1), key(2), ch),
+		"list":         second(s.ListBySubject(t.Context(), "ada")),
 		"delete":       s.Delete(t.Context(), key(2)),
 		"create again": s.Create(t.Context(), key(2), record("a", `1`)),
+		"list none":    second(s.ListBySubject(t.Context(), "ada")),
+		"delete none":  second(s.DeleteBySubject(t.Context(), "ada")),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -434,5 +413,49 @@ func TestAUserWithFewRightsIsEnough(t *testing.T) {
 	other := open(t, redisstore.Connection{URL: server.URL(), Username: "app", Password: "secret"}, redisstore.WithNamespace("other:"))
 	if err := other.Create(t.Context(), key(1), record("a", `1`)); err == nil || errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("create where the user has no right: %v", err)
+	}
+}
+
+// second drops what came beside an error.
+func second[T any](_ T, err error) error { return err }
+
+// So are those that docs/redis.md adds for a cluster and for the near cache.
+func TestAUserWithFewRightsIsEnoughOnAClusterWithANearCache(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/redis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rights := strings.Fields(rightsOfAUser)
+	for _, more := range []string{"+cluster|slots +asking +pexpireat", "+client|tracking +client|caching +multi +exec"} {
+		if !strings.Contains(string(guide), "`"+more+"`") {
+			t.Errorf("docs/redis.md does not say %s", more)
+		}
+		rights = append(rights, strings.Fields(more)...)
+	}
+	c := sharedCluster.Get(t)
+	for _, node := range c.Nodes {
+		if _, err := node.Command(append([]string{"ACL", "SETUSER", "few"}, rights...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, redisstore.Connection{URL: c.URL(), Username: "few", Password: "secret"}, redisstore.WithClientCache(time.Minute))
+	rec, unique := record("a", `1`), store.Key{9, 9, 9}
+	rec.Subject = "few"
+	if err := s.Create(t.Context(), unique, rec); err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	for n := range 20 {
+		next := store.Key{9, 9, 9, byte(n + 1)}
+		if err := s.ChangeKey(t.Context(), unique, next, store.Change{TTL: time.Hour}); err != nil {
+			t.Fatalf("change key: %v", err)
+		}
+		unique = next
+		if _, err := s.Load(t.Context(), unique); err != nil {
+			t.Fatalf("load: %v", err)
+		}
+	}
+	if n, err := s.DeleteBySubject(t.Context(), "few"); n != 1 || err != nil {
+		t.Errorf("delete by subject: %d, %v", n, err)
 	}
 }

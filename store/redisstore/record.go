@@ -16,30 +16,34 @@ const statePrefix = ":"
 // createArgs gives rec as create.lua reads it. The bytes are copied: the
 // client may still be sending them after the caller has got an answer and
 // changed them.
-func createArgs(rec store.Record) []string {
-	args := make([]string, 0, 3+2*len(rec.State))
+func createArgs(rec store.Record, e entered) []string {
+	args := make([]string, 0, 5+2*len(rec.State))
+	reach, promised := e.args()
 	args = append(args,
 		milliseconds(rec.TTL),
 		strconv.FormatInt(rec.CreatedAt.UnixMilli(), 10),
 		rec.Subject,
+		reach, promised,
 	)
 	return appendState(args, rec.State)
 }
 
 // changeArgs gives ch as merge.lua reads it, with what the script has of its
 // own between the fixed arguments and the lists.
-func changeArgs(ch store.Change, own ...string) []string {
-	args := make([]string, 0, 6+len(own)+len(ch.Remove)+2*len(ch.Set))
+func changeArgs(ch store.Change, e entered, own ...string) []string {
+	args := make([]string, 0, 8+len(own)+len(ch.Remove)+2*len(ch.Set))
 	signs, subject := flag(ch.Subject != nil), ""
 	if ch.Subject != nil {
 		subject = *ch.Subject
 	}
+	reach, promised := e.args()
 	args = append(args,
 		strconv.FormatUint(ch.IfVersion, 10),
 		milliseconds(ch.TTL),
 		flag(ch.Clear),
 		signs,
 		subject,
+		reach, promised,
 		strconv.Itoa(len(ch.Remove)),
 	)
 	args = append(args, own...)
@@ -79,9 +83,7 @@ func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
 		return store.Record{}, store.ErrCorrupt
 	}
 
-	// In its last millisecond a record has 0 left, and is still there.
-	rec := store.Record{TTL: time.Duration(max(remaining, 1)) * time.Millisecond}
-	rec.State = make(map[string]json.RawMessage, len(fields)/2)
+	rec := newRecord(remaining, len(fields)/2)
 	for i := 0; i < len(fields); i += 2 {
 		name, err := fields[i].ToString()
 		if err != nil {
@@ -91,21 +93,65 @@ func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
 		if err != nil {
 			return store.Record{}, store.ErrCorrupt
 		}
-		switch {
-		case len(name) > 0 && name[:1] == statePrefix:
-			rec.State[name[1:]] = json.RawMessage(value)
-		case name == "v":
-			rec.Version, err = strconv.ParseUint(value, 10, 64)
-		case name == "c":
-			var created int64
-			created, err = strconv.ParseInt(value, 10, 64)
-			rec.CreatedAt = time.UnixMilli(created).UTC()
-		case name == "s":
-			rec.Subject = value
-		}
-		if err != nil {
+		if setField(&rec, name, value) != nil {
 			return store.Record{}, store.ErrCorrupt
 		}
 	}
 	return rec, nil
+}
+
+// parseHash reads a hash that no script has looked at, with its time to live in
+// milliseconds: a record, a mark or nothing. What is none of them it leaves to
+// the scripts to judge, with errNotPlain.
+func parseHash(fields map[string]string, remaining int64) (store.Record, error) {
+	if len(fields) == 0 {
+		return store.Record{}, store.ErrNotFound
+	}
+	_, moving := fields["p"]
+	_, versioned := fields["v"]
+	_, created := fields["c"]
+	mark, marked := fields["m"]
+	switch {
+	case fields["f"] != "1" || moving || remaining < 0:
+		return store.Record{}, errNotPlain
+	case mark == "deleted":
+		return store.Record{}, store.ErrEnded
+	case mark == "renewed":
+		return store.Record{}, store.ErrRenewed
+	case marked || !versioned || !created:
+		return store.Record{}, errNotPlain
+	}
+	rec := newRecord(remaining, len(fields))
+	for name, value := range fields {
+		if setField(&rec, name, value) != nil {
+			return store.Record{}, errNotPlain
+		}
+	}
+	return rec, nil
+}
+
+// newRecord makes a record that has so many milliseconds left. In its last
+// millisecond it has 0 left, and is still there.
+func newRecord(remaining int64, fields int) store.Record {
+	return store.Record{
+		TTL:   time.Duration(max(remaining, 1)) * time.Millisecond,
+		State: make(map[string]json.RawMessage, fields),
+	}
+}
+
+// setField gives rec what a field of its hash holds.
+func setField(rec *store.Record, name, value string) (err error) {
+	switch {
+	case len(name) > 0 && name[:1] == statePrefix:
+		rec.State[name[1:]] = json.RawMessage(value)
+	case name == "v":
+		rec.Version, err = strconv.ParseUint(value, 10, 64)
+	case name == "c":
+		var created int64
+		created, err = strconv.ParseInt(value, 10, 64)
+		rec.CreatedAt = time.UnixMilli(created).UTC()
+	case name == "s":
+		rec.Subject = value
+	}
+	return err
 }

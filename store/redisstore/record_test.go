@@ -1,6 +1,8 @@
 package redisstore_test
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,7 +43,7 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(1, map[string]string{
-		"f": "1", "v": "1", "c": "1700000000123", "s": "user-1",
+		"f": "1", "v": "1", "c": "1700000000123", "s": "user-1", "x": "3660000",
 		":": `""`, ":f": `"2"`, ":v": `7`, ":s": `"x"`, ":m": `"deleted"`, "::c": `{"a":1}`,
 	}, time.Hour)
 
@@ -260,4 +262,59 @@ func TestAFullRedisRefusesAndKeepsWhatItHas(t *testing.T) {
 	if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrEnded) {
 		t.Errorf("load after delete: %v, want ErrEnded", err)
 	}
+}
+
+// The index of a subject tells nothing of the subject in its name, and goes
+// with what is in it.
+func TestTheLayoutOfTheIndexOfASubject(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	namespace := newNamespace()
+	s := redisstore.New(client, redisstore.WithNamespace(namespace))
+	index := namespace + "subject:" + sha1Of("ada")
+	entries := func(want ...string) {
+		t.Helper()
+		got, err := command(t, client, "ZRANGE", index, "0", "-1").AsStrSlice()
+		slices.Sort(got)
+		slices.Sort(want)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("the index holds %v, error %v, want %v", got, err, want)
+		}
+	}
+	rec := record()
+	rec.Subject = "ada"
+	for n := range 3 {
+		if err := s.Create(t.Context(), key(n), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries(key(0).String(), "+"+key(0).String(), key(1).String(), "+"+key(1).String(), key(2).String(), "+"+key(2).String())
+	left, err := command(t, client, "PTTL", index).AsInt64()
+	if d := time.Duration(left) * time.Millisecond; err != nil || d > 2*time.Hour+time.Minute || d < 2*time.Hour {
+		t.Errorf("the index lives for %s, want twice as long as the records, and a minute", d)
+	}
+
+	// What ends through this package goes at once; what went otherwise is pruned
+	// by who meets it, unless it is new.
+	if err := s.Delete(t.Context(), key(0)); err != nil {
+		t.Fatal(err)
+	}
+	command(t, client, "UNLINK", namespace+key(1).String(), namespace+key(2).String())
+	command(t, client, "ZREM", index, "+"+key(1).String())
+	if all, err := s.ListBySubject(t.Context(), "ada"); err != nil || len(all) != 0 {
+		t.Errorf("list by subject: %d, %v", len(all), err)
+	}
+	entries(key(2).String(), "+"+key(2).String())
+
+	// What is over goes when something comes.
+	command(t, client, "ZADD", index, "1", key(2).String(), "1", "+"+key(2).String())
+	if err := s.Create(t.Context(), key(4), rec); err != nil {
+		t.Fatal(err)
+	}
+	entries(key(4).String(), "+"+key(4).String())
+}
+
+func sha1Of(text string) string {
+	sum := sha1.Sum([]byte(text))
+	return hex.EncodeToString(sum[:])
 }

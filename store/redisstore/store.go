@@ -3,12 +3,9 @@ package redisstore
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
+	"go.opentelemetry.io/otel/metric"
 
 	"github.com/fxsession/sessions/store"
 )
@@ -16,18 +13,23 @@ import (
 // DefaultNamespace is what keys begin with where [WithNamespace] says nothing.
 const DefaultNamespace = "session:"
 
-// Store is a [store.Backend] and a [store.Pinger] on Redis. It is safe for
-// concurrent use.
+// Store is a [store.Backend], a [store.SubjectIndex] and a [store.Pinger] on
+// Redis. It is safe for concurrent use.
 type Store struct {
 	client    rueidis.Client
 	owned     bool
 	namespace string
+	cluster   bool // keys are in slots, and a script reaches one of them
+	single    bool // there is one server, so that who cannot reach it need not wait for another
+	near      *nearCache
+	meters    metric.MeterProvider
 	refused   error // why the client cannot be used; nil where it can
 }
 
 var (
-	_ store.Backend = (*Store)(nil)
-	_ store.Pinger  = (*Store)(nil)
+	_ store.Backend      = (*Store)(nil)
+	_ store.SubjectIndex = (*Store)(nil)
+	_ store.Pinger       = (*Store)(nil)
 )
 
 // Option changes what [New] and [Open] make.
@@ -38,8 +40,10 @@ type Option func(*Store)
 func WithNamespace(prefix string) Option { return func(s *Store) { s.namespace = prefix } }
 
 // New makes a Store over client, which it never closes. It does not reach out
-// to Redis: [Store.Ping] says whether it is there. A client that is nil, or is
-// one of a Redis Cluster, makes every call fail with an error that says so.
+// to Redis: [Store.Ping] says whether it is there. The client may be one of a
+// single Redis, of a Redis Cluster or of Sentinel; one that is nil makes every
+// call fail with an error that says so. A client that sends reads to replicas
+// must not send scripts there.
 //
 // A client with a ConnLifetime may send a write twice, when a connection that
 // has lived long enough gives no answer; the outcome of the second one is what
@@ -49,12 +53,15 @@ func New(client rueidis.Client, opts ...Option) *Store {
 	for _, opt := range opts {
 		opt(s)
 	}
-	switch {
-	case client == nil:
-		s.refused = errors.New("redis: the store was made without a client")
-	case client.Mode() == rueidis.ClientModeCluster:
-		s.refused = errors.New("redis: the client is one of a redis cluster, which is not supported; use a single redis")
+	if s.near != nil {
+		s.near.measure(s.meters)
 	}
+	if client == nil {
+		s.refused = errors.New("redis: the store was made without a client")
+		return s
+	}
+	s.cluster = client.Mode() == rueidis.ClientModeCluster
+	s.single = client.Mode() == rueidis.ClientModeStandalone
 	return s
 }
 
@@ -78,168 +85,115 @@ func (s *Store) Ping(ctx context.Context) error {
 // Create implements [store.Backend]. What is corrupt is in the way like a
 // record is, with ErrCorrupt.
 func (s *Store) Create(ctx context.Context, key store.Key, rec store.Record) error {
-	return s.write(ctx, createScript, s.keys(key), createArgs(rec))
+	name, wrote := s.name(key), s.writes(key)
+	_, err := s.run(ctx, job{
+		script: createScript, names: []string{name}, takes: name, subject: rec.Subject, ttl: rec.TTL,
+		args: func(e entered) []string { return createArgs(rec, e) },
+	})
+	wrote(atLeast, 1, err)
+	return err
 }
 
 // Load implements [store.Backend].
 func (s *Store) Load(ctx context.Context, key store.Key) (store.Record, error) {
-	reply := s.exec(ctx, loadScript, s.keys(key), nil)
-	if reply.err != nil {
-		return store.Record{}, reply.err
+	if s.near != nil {
+		return s.loadNear(ctx, key)
 	}
-	if !reply.message.IsArray() {
-		return store.Record{}, outcome(reply.message)
+	return s.load(ctx, key)
+}
+
+func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
+	for {
+		reply := s.exec(ctx, loadScript, []string{s.name(key)}, nil)
+		if reply.err != nil {
+			return store.Record{}, reply.err
+		}
+		a := readAnswer(reply.message)
+		switch a.word {
+		case "": // no word, but a record
+			return parseRecord(reply.message)
+		case answerMoving:
+			if settled, err := s.settle(ctx, a.move, false); !settled || err != nil {
+				return store.Record{}, cause(err, a)
+			}
+		default:
+			return store.Record{}, a.err()
+		}
 	}
-	return parseRecord(reply.message)
 }
 
 // Update implements [store.Backend].
 func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) error {
-	return s.write(ctx, updateScript, s.keys(key), changeArgs(ch))
+	name := s.name(key)
+	j := job{
+		script: updateScript, names: []string{name},
+		args: func(e entered) []string { return changeArgs(ch, e) },
+	}
+	wrote := s.writes(key)
+	version, err := s.run(ctx, j)
+	wrote(atLeast, version, err)
+	return err
 }
 
 // ChangeKey implements [store.Backend]. What is corrupt under the key to is in
 // the way like a record is, with ErrCorrupt.
 func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Change) error {
-	return s.write(ctx, changeKeyScript, s.keys(from, to), changeArgs(ch, milliseconds(store.Grace)))
+	wroteFrom, wroteTo := s.writes(from), s.writes(to)
+	version, err := s.changeKey(ctx, s.name(from), s.name(to), ch)
+	wroteFrom(ended, 0, err)
+	wroteTo(atLeast, version, err)
+	return err
+}
+
+func (s *Store) changeKey(ctx context.Context, from, to string, ch store.Change) (version uint64, err error) {
+	if s.cluster && slot(from) != slot(to) {
+		return s.changeKeyAcross(ctx, from, to, ch)
+	}
+	return s.run(ctx, job{
+		script: changeKeyScript, names: []string{from, to}, takes: to,
+		args: func(e entered) []string { return changeArgs(ch, e, milliseconds(store.Grace)) },
+	})
 }
 
 // Delete implements [store.Backend].
-func (s *Store) Delete(ctx context.Context, key store.Key) error {
-	return s.write(ctx, deleteScript, s.keys(key), []string{milliseconds(store.Grace)})
+func (s *Store) Delete(ctx context.Context, key store.Key) error { return s.delete(ctx, key, "") }
+
+// delete deletes the record under key if it is of subject; "" takes any.
+func (s *Store) delete(ctx context.Context, key store.Key, subject string) error {
+	wrote := s.writes(key)
+	_, err := s.run(ctx, job{
+		script: deleteScript, names: []string{s.name(key)},
+		args: func(e entered) []string {
+			reach, _ := e.args()
+			return []string{milliseconds(store.Grace), reach, subject}
+		},
+	})
+	wrote(ended, 0, err)
+	return err
+}
+
+// writes notes, for the near cache, that a write of key is under way, and
+// returns what notes its outcome. After one that failed, for whatever reason, the
+// cache is not asked: what it has may be why.
+func (s *Store) writes(key store.Key) (wrote func(v verdict, version uint64, err error)) {
+	if s.near == nil {
+		return func(verdict, uint64, error) {}
+	}
+	end := s.near.begin(key)
+	return func(v verdict, version uint64, err error) {
+		if err != nil {
+			v = nothing
+		}
+		end(note{verdict: v, version: version})
+	}
 }
 
 // DeleteExpired returns 0, and the error of ctx if it has ended: Redis removes
 // by itself what has expired.
 func (s *Store) DeleteExpired(ctx context.Context, _ int) (int, error) { return 0, ctx.Err() }
 
-// keys gives the keys in Redis. They are hexadecimal, for 16 bytes more than
-// the bare key would take, so that the handle of a session that was logged or
-// shown to a user can be looked up with any tool, and patterns of access rules
-// and of SCAN match it.
-func (s *Store) keys(keys ...store.Key) []string {
-	names := make([]string, len(keys))
-	for i, key := range keys {
-		names[i] = s.namespace + key.String()
-	}
-	return names
-}
-
-func (s *Store) write(ctx context.Context, script *rueidis.Lua, keys, args []string) error {
-	reply := s.exec(ctx, script, keys, args)
-	if reply.err != nil {
-		return reply.err
-	}
-	return outcome(reply.message)
-}
-
-func (s *Store) exec(ctx context.Context, script *rueidis.Lua, keys, args []string) reply {
-	return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		return script.Exec(ctx, s.client, keys, args)
-	})
-}
-
-// reply is what a call of the client came to.
-type reply struct {
-	message rueidis.RedisMessage
-	err     error
-}
-
-// call runs f and returns when ctx ends, whether f has returned or not. f has
-// a goroutine of its own, as the client itself does not always look at the
-// context: not while another caller is connecting, nor while its queue is full
-// because Redis hangs.
-func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisResult) reply {
-	if s.refused != nil {
-		return reply{err: s.refused}
-	}
-	if err := ctx.Err(); err != nil {
-		return reply{err: err}
-	}
-	if ctx.Done() == nil {
-		return attempt(ctx, f)
-	}
-	done := make(chan reply, 1)
-	go func() { done <- attempt(ctx, f) }()
-	select {
-	case r := <-done:
-		return r
-	case <-ctx.Done():
-		return reply{err: ctx.Err()}
-	}
-}
-
-// attempt calls f again when all that went wrong is that another caller gave
-// up: one makes a connection for all that wait for it, and when the context of
-// that one ends, its error is everybody's. Nothing has been sent then, so that
-// this is safe for writes as well. It gives up after some attempts, in case
-// that something else uses this error.
-func attempt(ctx context.Context, f func(context.Context) rueidis.RedisResult) (r reply) {
-	for range 10 {
-		r = newReply(f(ending{ctx}))
-		if !errors.Is(r.err, context.Canceled) {
-			return r
-		}
-		if ctx.Err() != nil {
-			return reply{err: ctx.Err()}
-		}
-	}
-	return r
-}
-
-// ending is what the client sees of a context: that it ends, not when and why.
-// It would make the deadline of one caller that of a connection, and end the
-// connection, and with it the calls of others, when it passes.
-type ending struct{ context.Context }
-
-// Deadline says that there is none.
-func (ending) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Err is nil or context.Canceled, so that nothing but a caller that has given
-// up gives this error; a server that does not answer gives another.
-func (e ending) Err() error {
-	if e.Context.Err() != nil {
-		return context.Canceled
-	}
-	return nil
-}
-
-func newReply(result rueidis.RedisResult) reply {
-	message, err := result.ToMessage()
-	if err == nil {
-		return reply{message: message}
-	}
-	// Redis refuses to write more than its maxmemory; older versions wrap the
-	// words in others.
-	if e, ok := rueidis.IsRedisErr(err); ok && strings.Contains(e.Error(), "OOM command not allowed") {
-		return reply{err: store.ErrFull}
-	}
-	return reply{err: fmt.Errorf("redis: %w", err)}
-}
-
-// outcome turns the word that a script answered with into an error.
-func outcome(message rueidis.RedisMessage) error {
-	word, err := message.ToString()
-	if err != nil {
-		return fmt.Errorf("redis: what a script answered: %w", err)
-	}
-	switch word {
-	case "ok":
-		return nil
-	case "none":
-		return store.ErrNotFound
-	case "deleted":
-		return store.ErrEnded
-	case "renewed":
-		return store.ErrRenewed
-	case "conflict":
-		return store.ErrConflict
-	case "live", "duplicate":
-		return store.ErrDuplicateKey
-	case "corrupt":
-		return store.ErrCorrupt
-	}
-	return errors.New("redis: a script answered with a word that is not known")
-}
-
-func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+// name gives the key in Redis. It is hexadecimal, for 16 bytes more than the
+// bare key would take, so that the handle of a session that was logged or shown
+// to a user can be looked up with any tool, and patterns of access rules and of
+// SCAN match it.
+func (s *Store) name(key store.Key) string { return s.namespace + key.String() }

@@ -1,11 +1,22 @@
 -- KEYS: the record's
--- ARGV: how many milliseconds the mark stays
--- Returns 'ok', or why there was nothing to delete: 'none', 'deleted' or
--- 'renewed'. What is corrupt goes like any other record.
+-- ARGV: how many milliseconds the mark stays, reach (see cover), the subject
+--       that the record must have ('': any)
+-- Returns 'ok', or why there was nothing to delete: 'none', 'deleted',
+-- 'renewed' or 'moving' (see why). What is corrupt goes like any other record,
+-- unless a subject is asked for: then it is 'corrupt'.
 
-local found = look(KEYS[1])
-if found ~= 'live' and found ~= 'corrupt' then
-  return found
+local key, grace, reach, subject = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+
+local found = look(key)
+if found ~= 'live' and (found ~= 'corrupt' or subject ~= '') then
+  return why(found, key)
 end
-leave(KEYS[1], 'deleted', ARGV[1])
+local signed = found == 'live' and redis.call('HGET', key, 's')
+if subject ~= '' and signed ~= subject then
+  return 'none'
+end
+leave(key, 'deleted', grace)
+if signed and reach == 'here' then
+  forget(key, signed)
+end
 return 'ok'

@@ -1,6 +1,7 @@
 -- KEYS: the record's
 -- Returns the time to live in milliseconds and the fields of the hash, or what
--- is there in its place: 'none', 'deleted', 'renewed' or 'corrupt'.
+-- is there in its place: 'none', 'deleted', 'renewed', 'corrupt' or 'moving'
+-- (see why).
 --
 -- A script, and not PTTL and HGETALL in one pipeline, because the two belong
 -- to one moment: between two commands another client's change could slip, and
@@ -8,6 +9,6 @@
 
 local found = look(KEYS[1])
 if found ~= 'live' then
-  return found
+  return why(found, KEYS[1])
 end
 return { redis.call('PTTL', KEYS[1]), redis.call('HGETALL', KEYS[1]) }

@@ -1,11 +1,20 @@
 -- KEYS: the record's
 -- ARGV: see merge
--- Returns 'ok', or why nothing was changed: 'none', 'deleted', 'renewed',
--- 'corrupt' or 'conflict'.
+-- Returns 'ok' and the version, or why nothing was changed: 'none', 'deleted', 'renewed',
+-- 'corrupt', 'conflict', 'moving' (see why), or { 'index', subject, TTL } when
+-- the caller has to enter the record first.
 
-local found = check(KEYS[1])
+local key = KEYS[1]
+
+local found = check(key)
 if found ~= 'live' then
-  return found
+  return why(found, key)
 end
-merge(KEYS[1], 7)
-return 'ok'
+local ask, complete = prepare(key, key)
+if ask then
+  return ask
+end
+local version = merge(key, 9)
+extend(key)
+complete()
+return { 'ok', version }

@@ -1,0 +1,281 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// WithClientCache serves loads from memory, through the client-side caching of
+// the client, which Redis tells of every change. ttl, whole milliseconds, is how
+// long a record is served at most before Redis is asked again, whatever Redis
+// was able to tell; zero and negative values turn the cache off, which is the
+// default.
+//
+// What this Store wrote it reads at once. What another instance wrote, or
+// deleted, is seen when the message of it arrives: after a fraction of a
+// millisecond on a good network, and after ttl on one that loses messages. A
+// client whose DisableCache is set, or whose server knows no RESP3, keeps
+// nothing.
+func WithClientCache(ttl time.Duration) Option {
+	return func(s *Store) {
+		s.near = nil
+		if ttl = ttl.Truncate(time.Millisecond); ttl > 0 {
+			s.near = &nearCache{ttl: ttl}
+		}
+	}
+}
+
+// WithMeterProvider counts the loads through the cache, by outcome, in
+// session.store.near_cache.loads: "hit", "miss", or "bypass" for one that went
+// to Redis because the cache might have been behind what this Store knows.
+func WithMeterProvider(p metric.MeterProvider) Option { return func(s *Store) { s.meters = p } }
+
+// nearCache is what a Store knows of the records that are in the client's cache:
+// how new they must be. A write is done some time before the client hears that
+// what it has is old, and so a note of it stands between the two.
+type nearCache struct {
+	ttl    time.Duration
+	loads  metric.Int64Counter
+	shards [64]noteShard
+}
+
+// noteShard holds the notes of a part of all keys, with memory for a bounded
+// number.
+type noteShard struct {
+	mu    sync.Mutex
+	notes map[store.Key]note
+	// blind is until when the shard passes for one that has a note against every
+	// key, because it had no room for one.
+	blind time.Time
+}
+
+// maxNotes is how many notes a shard has room for, which is a quarter of a
+// million in all.
+const maxNotes = 4096
+
+// note says what the cache may answer for a key. It stands until nothing is in
+// the cache any more that was there before it.
+type note struct {
+	verdict verdict
+	version uint64 // of atLeast
+	until   time.Time
+	writing int // how many writes are under way: what they do may be seen elsewhere before they return
+}
+
+type verdict uint8
+
+const (
+	anything verdict = iota // there is no note
+	atLeast                 // a record of this version or a later one
+	ended                   // that there is none
+	nothing
+)
+
+// The outcomes of a load, as the counter has them.
+var (
+	outcomeHit    = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "hit")))
+	outcomeMiss   = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "miss")))
+	outcomeBypass = metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", "bypass")))
+)
+
+func (c *nearCache) measure(p metric.MeterProvider) {
+	if p == nil {
+		p = noop.NewMeterProvider()
+	}
+	// The name is a constant, so that the error cannot occur.
+	c.loads, _ = p.Meter("github.com/fxsession/sessions/store/redisstore").Int64Counter("session.store.near_cache.loads",
+		metric.WithUnit("{load}"), metric.WithDescription("Loads through the near cache, by outcome."))
+}
+
+func (c *nearCache) shardOf(key store.Key) *noteShard {
+	return &c.shards[binary.LittleEndian.Uint16(key[:])%uint16(len(c.shards))]
+}
+
+// look gives the note against a key.
+func (c *nearCache) look(key store.Key) note {
+	sh := c.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	n, ok := sh.notes[key]
+	now := time.Now()
+	switch {
+	case now.Before(sh.blind), n.writing > 0:
+		return note{verdict: nothing}
+	case ok && now.Before(n.until):
+		return n
+	}
+	return note{}
+}
+
+// read notes what Redis said.
+func (c *nearCache) read(key store.Key, rec store.Record, err error) {
+	switch {
+	case err == nil:
+		c.note(key, note{verdict: atLeast, version: rec.Version}, true)
+	case errors.Is(err, store.ErrEnded):
+		c.note(key, note{verdict: ended}, true)
+	default:
+		c.note(key, note{verdict: nothing}, true)
+	}
+}
+
+// begin notes that a write of a key is under way; end, called with what it made
+// of it, that it is not any more.
+func (c *nearCache) begin(key store.Key) (end func(n note)) {
+	sh := c.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	before, ok := sh.notes[key]
+	if !ok && !sh.hasRoom(time.Now()) {
+		sh.blind = time.Now().Add(c.ttl)
+		return func(n note) { c.note(key, n, false) }
+	}
+	before.writing++
+	sh.put(key, before)
+	return func(n note) {
+		c.note(key, n, false)
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		after := sh.notes[key] // it stays as long as a write is under way
+		after.writing--
+		sh.put(key, after)
+	}
+}
+
+// note adds a note to what is known. Two writes may return in another order than
+// they were done in, so that of an end and anything else nothing follows but
+// that the cache is not to be asked; only what was read, after them, does.
+func (c *nearCache) note(key store.Key, n note, read bool) {
+	sh := c.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	now := time.Now()
+	n.until = now.Add(c.ttl)
+	before, ok := sh.notes[key]
+	n.writing = before.writing
+	if ok && now.Before(before.until) {
+		switch {
+		case before.verdict == atLeast && n.verdict == atLeast:
+			n.version = max(n.version, before.version)
+		case before.verdict == ended && n.verdict == atLeast, before.verdict == nothing && !read:
+			n.verdict = nothing
+		}
+	} else if !ok && !sh.hasRoom(now) {
+		sh.blind = n.until
+		return
+	}
+	sh.put(key, n)
+}
+
+func (sh *noteShard) put(key store.Key, n note) {
+	if sh.notes == nil {
+		sh.notes = make(map[store.Key]note)
+	}
+	sh.notes[key] = n
+}
+
+// hasRoom says whether there is room for one more note, once those that are over
+// have made place.
+func (sh *noteShard) hasRoom(now time.Time) bool {
+	if len(sh.notes) < maxNotes {
+		return true
+	}
+	for key, n := range sh.notes {
+		if !now.Before(n.until) && n.writing == 0 {
+			delete(sh.notes, key)
+		}
+	}
+	return len(sh.notes) < maxNotes
+}
+
+// allows says whether the cache may answer so.
+func (n note) allows(rec store.Record, err error) bool {
+	switch n.verdict {
+	case anything:
+		return true
+	case atLeast:
+		return err == nil && rec.Version >= n.version
+	case ended:
+		return errors.Is(err, store.ErrEnded)
+	}
+	return false
+}
+
+// loadNear is load through the cache.
+func (s *Store) loadNear(ctx context.Context, key store.Key) (store.Record, error) {
+	if n := s.near.look(key); n.verdict != nothing {
+		rec, hit, err := s.loadCached(ctx, key)
+		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrEnded) {
+			// Looked at again, as a write may have ended meanwhile; and what was not in
+			// the cache is as new as it can be.
+			if !hit || s.near.look(key).allows(rec, err) {
+				outcome := outcomeMiss
+				if hit {
+					outcome = outcomeHit
+				}
+				s.near.loads.Add(ctx, 1, outcome)
+				return rec, err
+			}
+		} else if !errors.Is(err, errNotPlain) {
+			return store.Record{}, err
+		}
+	}
+	s.near.loads.Add(ctx, 1, outcomeBypass)
+	rec, err := s.load(ctx, key)
+	if ctx.Err() == nil {
+		s.near.read(key, rec, err)
+	}
+	return rec, err
+}
+
+// errNotPlain: what is there is for load.lua to judge.
+var errNotPlain = errors.New("redis: neither a record nor a mark")
+
+// loadCached reads the hash and its time to live, from the cache if they are
+// there. They are two commands, and may be of two moments; that is the one thing
+// that a script does better, and a script cannot be cached.
+func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record, hit bool, err error) {
+	name := s.name(key)
+	var left rueidis.RedisResult
+	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+		both := s.client.DoMultiCache(ctx,
+			rueidis.CT(s.client.B().Hgetall().Key(name).Cache(), s.near.ttl),
+			rueidis.CT(s.client.B().Pttl().Key(name).Cache(), s.near.ttl))
+		left = both[1]
+		return both[0]
+	})
+	if reply.err != nil {
+		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok {
+			return store.Record{}, false, errNotPlain // it may be of another type
+		}
+		return store.Record{}, false, reply.err
+	}
+	ttl, err := left.AsInt64()
+	if err != nil {
+		return store.Record{}, false, errNotPlain
+	}
+	fields, err := reply.message.AsStrMap()
+	if err != nil {
+		return store.Record{}, false, errNotPlain
+	}
+	hit = reply.message.IsCacheHit() || left.IsCacheHit()
+	// The client's own expiry of the answer tells how old that is.
+	lives := s.near.ttl.Milliseconds()
+	if age := lives - left.CachePTTL(); ttl > lives && age > 0 {
+		ttl -= age
+	} else if ttl >= 0 && ttl <= lives && left.CachePTTL() >= 0 {
+		ttl = left.CachePTTL()
+	}
+	rec, err = parseHash(fields, ttl)
+	return rec, hit, err
+}

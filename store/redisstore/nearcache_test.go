@@ -1,0 +1,384 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+	"github.com/fxsession/sessions/store/storetest"
+)
+
+// nearHarness is a harness whose handles share one Store with a near cache, as
+// the goroutines of one instance do. Two would see each other's writes a moment
+// late, and TestAnotherInstanceSeesAWriteSoon says how late.
+type nearHarness struct {
+	*harness
+	store *redisstore.Store
+	own   rueidis.Client
+}
+
+func newNearHarness(tb testing.TB, addresses ...string) storetest.Harness {
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addresses, PipelineMultiplex: -1})
+	if err != nil {
+		tb.Fatalf("connect: %v", err)
+	}
+	tb.Cleanup(client.Close)
+	namespace := newNamespace()
+	return &nearHarness{
+		&harness{namespace: namespace, admin: newClient(tb, addresses...)},
+		redisstore.New(client, redisstore.WithNamespace(namespace), redisstore.WithClientCache(time.Minute)),
+		client,
+	}
+}
+
+func (h *nearHarness) Open(testing.TB) store.Backend { return h.store }
+
+func (h *nearHarness) Advance(tb testing.TB, d time.Duration) {
+	h.harness.Advance(tb, d)
+	h.catchUp(tb)
+}
+
+func (h *nearHarness) Corrupt(tb testing.TB, key store.Key) {
+	h.harness.Corrupt(tb, key)
+	h.catchUp(tb)
+}
+
+// catchUp returns when the client has heard of all that was changed before: what
+// Redis has to tell comes before the answer to what it is asked.
+func (h *nearHarness) catchUp(tb testing.TB) {
+	tb.Helper()
+	for _, node := range h.own.Nodes() {
+		if err := node.Do(tb.Context(), node.B().Ping().Build()).Error(); err != nil {
+			tb.Fatalf("ping: %v", err)
+		}
+	}
+}
+
+func TestConformanceWithANearCache(t *testing.T) {
+	t.Parallel()
+	for name, newHarness := range map[string]func(testing.TB) storetest.Harness{
+		"single":  func(tb testing.TB) storetest.Harness { return newNearHarness(tb, shared.Get(tb).Addr()) },
+		"cluster": func(tb testing.TB) storetest.Harness { return newNearHarness(tb, sharedCluster.Get(tb).Addrs()...) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, newHarness)
+			storetest.Histories(t, newHarness, storetest.HistoryOptions{})
+		})
+	}
+}
+
+// roundsVariable asks for another number of rounds than are quick.
+const roundsVariable = "NEAR_CACHE_ROUNDS"
+
+// What an instance wrote it reads at once, also through a client of the
+// application that has several connections, and whatever the write was.
+func TestANearCacheIsNeverBehindItsOwnWrites(t *testing.T) {
+	t.Parallel()
+	rounds := 8000
+	if text := os.Getenv(roundsVariable); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", roundsVariable, err)
+		}
+	}
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Get(t).Addr()}, PipelineMultiplex: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	loads := newLoadCounter()
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(10*time.Second), loads.option)
+	var stale, done atomic.Int64
+	var all sync.WaitGroup
+	const sessions = 16
+	for n := range sessions {
+		all.Go(func() {
+			current, version := key(n), uint64(1)
+			if err := s.Create(t.Context(), current, record("n", `0`)); err != nil {
+				t.Error(err)
+				return
+			}
+			for i := 1; i <= rounds/sessions; i++ {
+				done.Add(1)
+				_, _ = s.Load(t.Context(), current) // so that it is in the cache
+				if i%50 == 0 {
+					next := key(n + i*sessions)
+					if err := s.ChangeKey(t.Context(), current, next, store.Change{Set: state("n", fmt.Sprint(i))}); err != nil {
+						t.Error(err)
+						return
+					}
+					if _, err := s.Load(t.Context(), current); !errors.Is(err, store.ErrRenewed) {
+						stale.Add(1)
+					}
+					current = next
+				} else if err := s.Update(t.Context(), current, store.Change{Set: state("n", fmt.Sprint(i))}); err != nil {
+					t.Error(err)
+					return
+				}
+				version++
+				if rec, err := s.Load(t.Context(), current); err != nil || rec.Version != version || string(rec.State["n"]) != fmt.Sprint(i) {
+					stale.Add(1)
+				}
+			}
+			if err := s.Delete(t.Context(), current); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Load(t.Context(), current); !errors.Is(err, store.ErrEnded) {
+				stale.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d rounds, %d stale; loads: %v", done.Load(), stale.Load(), loads.counts(t))
+	if stale.Load() > 0 {
+		t.Errorf("%d of %d reads were stale", stale.Load(), done.Load())
+	}
+}
+
+// A record that is not written costs no round trip; one that this instance wrote
+// costs none either once the client has heard of it.
+func TestANearCacheSparesRoundTrips(t *testing.T) {
+	t.Parallel()
+	server := shared.Get(t)
+	proxy := testserver.NewProxy(t, server.Addr())
+	namespace := redisstore.WithNamespace(newNamespace())
+	loads := newLoadCounter()
+	s := open(t, redisstore.Connection{URL: proxy.URL()}, namespace, redisstore.WithClientCache(time.Hour), loads.option)
+	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		load := func() store.Record {
+			t.Helper()
+			rec, err := s.Load(t.Context(), key(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rec
+		}
+		load()
+		before, counted := proxy.RoundTrips(), loads.counts(t)
+		for range 100 {
+			if rec := load(); rec.TTL > time.Hour || rec.TTL < time.Hour-10*time.Second || string(rec.State["a"]) != `1` {
+				t.Fatalf("from the cache: %+v", rec)
+			}
+		}
+		if n := proxy.RoundTrips() - before; n != 0 {
+			t.Errorf("100 loads: %d round trips", n)
+		}
+		if now := loads.counts(t); now["hit"]-counted["hit"] != 100 || now["miss"] != counted["miss"] || now["bypass"] != counted["bypass"] {
+			t.Errorf("the loads were counted as %v, before as %v", now, counted)
+		}
+		if err := s.Update(t.Context(), key(1), store.Change{Set: state("b", `2`)}); err != nil {
+			t.Fatal(err)
+		}
+		load()
+		// The first load after a write may have been too early for the cache.
+		eventually(t, func() error {
+			before := loads.counts(t)["hit"]
+			load()
+			if loads.counts(t)["hit"] == before {
+				return errors.New("it is not in the cache")
+			}
+			return nil
+		})
+	}
+}
+
+// A write, a deletion and a change of key by another instance are seen when the
+// message of them arrives.
+func TestAnotherInstanceSeesAWriteSoon(t *testing.T) {
+	t.Parallel()
+	server := shared.Get(t)
+	namespace := redisstore.WithNamespace(newNamespace())
+	reader := open(t, redisstore.Connection{URL: server.URL()}, namespace, redisstore.WithClientCache(time.Hour))
+	writer := open(t, redisstore.Connection{URL: server.URL()}, namespace, redisstore.WithClientCache(time.Hour))
+	var longest time.Duration
+	for n := range 200 {
+		if err := writer.Create(t.Context(), key(n), record("a", `1`)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reader.Load(t.Context(), key(n)); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		fresh := func(rec store.Record, err error) bool { return errors.Is(err, store.ErrEnded) }
+		switch n % 3 {
+		case 0:
+			err = writer.Update(t.Context(), key(n), store.Change{Set: state("a", `2`)})
+			fresh = func(rec store.Record, err error) bool { return err == nil && string(rec.State["a"]) == `2` }
+		case 1:
+			err = writer.Delete(t.Context(), key(n))
+		case 2:
+			err = writer.ChangeKey(t.Context(), key(n), key(1000+n), store.Change{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		eventually(t, func() error {
+			if !fresh(reader.Load(t.Context(), key(n))) {
+				return errors.New("it is not seen")
+			}
+			return nil
+		})
+		longest = max(longest, time.Since(began))
+	}
+	t.Logf("the slowest of 200 was seen after %s", longest)
+	if longest > time.Second {
+		t.Errorf("another instance saw a write %s late", longest)
+	}
+}
+
+// A connection that is lost takes its cache with it.
+func TestANearCacheServesNothingOfALostConnection(t *testing.T) {
+	t.Parallel()
+	server := shared.Get(t)
+	namespace := redisstore.WithNamespace(newNamespace())
+	proxy := testserver.NewProxy(t, server.Addr())
+	direct := open(t, redisstore.Connection{URL: server.URL()}, namespace)
+	s := open(t, redisstore.Connection{URL: proxy.URL()}, namespace, redisstore.WithClientCache(time.Hour))
+	if err := direct.Create(t.Context(), key(1), record()); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		rec, err := s.Load(t.Context(), key(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy.Stall() // so that the message of the write does not arrive
+		if err := direct.Update(t.Context(), key(1), store.Change{}); err != nil {
+			t.Fatal(err)
+		}
+		proxy.Cut()
+		proxy.Resume()
+		eventually(t, func() error {
+			again, err := s.Load(t.Context(), key(1))
+			if err == nil && again.Version == rec.Version {
+				err = errors.New("it is what was there before")
+			}
+			return err
+		})
+	}
+}
+
+// When the network is cut without a word, what is in the cache is served until
+// its ttl is over, or the client has found out.
+func TestANearCacheBehindASilentNetwork(t *testing.T) {
+	t.Parallel()
+	const ttl = 2 * time.Second
+	server := shared.Get(t)
+	namespace := redisstore.WithNamespace(newNamespace())
+	proxy := testserver.NewProxy(t, server.Addr())
+	direct := open(t, redisstore.Connection{URL: server.URL()}, namespace)
+	s := open(t, redisstore.Connection{URL: proxy.URL()}, namespace, redisstore.WithClientCache(ttl))
+	if err := direct.Create(t.Context(), key(1), record()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), key(1)); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	began := time.Now()
+	if err := direct.Delete(t.Context(), key(1)); err != nil {
+		t.Fatal(err)
+	}
+	var last time.Duration
+	for time.Since(began) < ttl+2*time.Second {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		_, err := s.Load(ctx, key(1))
+		cancel()
+		if err == nil {
+			last = time.Since(began)
+		} else if errors.Is(err, store.ErrEnded) {
+			t.Fatal("nothing was held back")
+		}
+	}
+	t.Logf("a session that had ended was served for %s", last)
+	if last > ttl+100*time.Millisecond || last == 0 {
+		t.Errorf("a session that had ended was served for %s, want at most %s", last, ttl)
+	}
+	proxy.Resume()
+	eventually(t, func() error {
+		if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrEnded) {
+			return fmt.Errorf("load: %w", err)
+		}
+		return nil
+	})
+}
+
+// The notes of writes take no more memory than they may, and what there is no
+// room for is read from Redis.
+func TestANearCacheWithMoreWritesThanItHasRoomFor(t *testing.T) {
+	t.Parallel()
+	loads := newLoadCounter()
+	s := open(t, redisstore.Connection{URL: shared.Get(t).URL()},
+		redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(time.Hour), loads.option)
+	var crowded []store.Key // in one shard
+	for n := range redisstore.MaxNotes + 10 {
+		crowded = append(crowded, store.Key{0, 0, byte(n), byte(n >> 8), 1})
+	}
+	for _, k := range crowded {
+		s.Note(k)
+	}
+	if held := s.Notes(); held > redisstore.MaxNotes {
+		t.Errorf("%d notes are held, want %d at most", held, redisstore.MaxNotes)
+	}
+	if err := s.Create(t.Context(), crowded[0], record()); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := s.Load(t.Context(), crowded[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := loads.counts(t); got["bypass"] != 3 {
+		t.Errorf("loads %v, want three that bypass the cache", got)
+	}
+}
+
+// loadCounter reads what WithMeterProvider counts.
+type loadCounter struct {
+	reader *metric.ManualReader
+	option redisstore.Option
+}
+
+func newLoadCounter() *loadCounter {
+	reader := metric.NewManualReader()
+	return &loadCounter{reader, redisstore.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(reader)))}
+}
+
+func (c *loadCounter) counts(t *testing.T) map[string]int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := c.reader.Collect(context.Background(), &all); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int64{}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			if m.Name != "session.store.near_cache.loads" {
+				t.Errorf("a metric %s", m.Name)
+			}
+			for _, point := range m.Data.(metricdata.Sum[int64]).DataPoints {
+				outcome, _ := point.Attributes.Value("outcome")
+				counts[outcome.AsString()] = point.Value
+			}
+		}
+	}
+	return counts
+}

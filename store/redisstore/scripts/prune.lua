@@ -1,0 +1,14 @@
+-- KEYS: the index of a subject
+-- ARGV: entries that were seen to be dead
+-- Returns 'ok'. An entry that is new stays: its record may be on its way.
+
+local index, dead = KEYS[1], {}
+for _, entry in ipairs(ARGV) do
+  if not redis.call('ZSCORE', index, '+' .. entry) then
+    dead[#dead + 1] = entry
+  end
+end
+if #dead > 0 then
+  chunked('ZREM', index, dead, 1, #dead)
+end
+return 'ok'

@@ -1,0 +1,21 @@
+-- KEYS: the old key
+-- ARGV: the name of the move, the version that the record must have (0: any)
+-- Takes the note of a move back that found the new key taken. Returns 'ok' if
+-- the record was there all the time since depart; else 'refused', or what is
+-- there: 'none', 'deleted', 'renewed', 'corrupt', 'conflict' or 'moving' (see
+-- why).
+
+local key, move = KEYS[1], ARGV[1]
+
+local found, version = look(key)
+if found ~= 'live' then
+  return why(found, key)
+end
+if not noted(key, move) then
+  return 'refused'
+end
+redis.call('HDEL', key, '@' .. move)
+if ARGV[2] ~= '0' and ARGV[2] ~= version then
+  return 'conflict'
+end
+return 'ok'

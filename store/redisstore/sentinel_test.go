@@ -1,0 +1,100 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+	"github.com/fxsession/sessions/store/storetest"
+)
+
+func TestConformanceThroughSentinel(t *testing.T) {
+	t.Parallel()
+	sentinel := testserver.NewRedisSentinel(t)
+	newHarness := func(tb testing.TB) storetest.Harness {
+		return &harness{url: sentinel.URL(), namespace: newNamespace(), admin: newClient(tb, sentinel.Master().Addr())}
+	}
+	storetest.Run(t, newHarness)
+	storetest.Histories(t, newHarness, storetest.HistoryOptions{})
+}
+
+// The master is killed under load. What was answered is there, whatever was
+// answered with an error is whole or not there, nothing takes longer than its
+// timeout, and it heals by itself.
+func TestAMasterUnderSentinelsIsKilledUnderLoad(t *testing.T) {
+	t.Parallel()
+	sentinel := testserver.NewRedisSentinel(t)
+	const timeout = time.Second
+	s := store.New(open(t, redisstore.Connection{URL: sentinel.URL(), IOTimeout: timeout}), store.WithTimeout(timeout))
+	for n := range 8 {
+		if err := s.Create(t.Context(), key(n), record()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	victim := sentinel.Master()
+
+	ctx, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	acknowledged := make([]map[string]bool, 8)
+	var killed sync.RWMutex
+	for n := range acknowledged {
+		acknowledged[n] = map[string]bool{}
+		writers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				field := fmt.Sprint("field-", i)
+				began := time.Now()
+				killed.RLock()
+				err := s.Update(context.WithoutCancel(ctx), key(n), store.Change{Set: state(field, `1`), TTL: time.Hour})
+				if err == nil {
+					acknowledged[n][field] = true
+				}
+				killed.RUnlock()
+				if took := time.Since(began); took > timeout+soon {
+					t.Errorf("an update took %s", took)
+				}
+				if err != nil && !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("update: %v", err)
+				}
+			}
+		})
+	}
+	killed.Lock() // no write is under way: what was answered is with the replicas
+	victim.AwaitReplicas(2)
+	victim.Kill()
+	killed.Unlock()
+	sentinel.Replaced(victim)
+	eventually(t, func() error { return s.Update(t.Context(), key(0), store.Change{}) })
+	victim.Start()
+	sentinel.Await()
+	stop()
+	writers.Wait()
+
+	for n, fields := range acknowledged {
+		rec, err := s.Load(t.Context(), key(n))
+		if err != nil {
+			t.Errorf("load: %v", err)
+		}
+		for field := range fields {
+			if _, ok := rec.State[field]; !ok {
+				t.Errorf("%s of session %d was answered, and is gone", field, n)
+			}
+		}
+	}
+}
+
+func TestASentinelThatKnowsNoSuchMaster(t *testing.T) {
+	t.Parallel()
+	_, err := redisstore.Open(t.Context(), redisstore.Connection{
+		URL:         shared.Get(t).URL() + "?master_set=nobody",
+		DialTimeout: time.Second,
+	})
+	if err == nil {
+		t.Error("open at a server that is no sentinel: no error")
+	}
+}
