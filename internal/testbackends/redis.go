@@ -24,6 +24,8 @@ var (
 //	func TestMain(m *testing.M) { os.Exit(testbackends.Main(m)) }
 func Main(m *testing.M) int {
 	defer sharedRedis.Stop()
+	defer sharedPostgres.Stop()
+	defer sharedMariaDB.Stop()
 	return m.Run()
 }
 

@@ -22,8 +22,11 @@ type Harness interface {
 // Each runs test against every backend, in parallel subtests named after them.
 func Each(t *testing.T, test func(t *testing.T, h Harness)) {
 	for name, newHarness := range map[string]func(testing.TB) Harness{
-		"memory": Memory,
-		"redis":  Redis,
+		"memory":   Memory,
+		"redis":    Redis,
+		"postgres": Postgres,
+		"mariadb":  MariaDB,
+		"sqlite":   SQLite,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

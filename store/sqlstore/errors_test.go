@@ -1,0 +1,270 @@
+package sqlstore_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/sqlstore"
+)
+
+func TestOpenOwnsItsConnections(t *testing.T) {
+	t.Parallel()
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			driver, name := e.source(t)
+			s, err := sqlstore.Open(t.Context(), driver, name, e.dialect, sqlstore.WithTable(newTable()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+			if err := s.Ping(t.Context()); err == nil {
+				t.Error("ping after close: no error")
+			}
+		})
+	}
+}
+
+// A *sql.DB that was brought is never closed.
+func TestCloseLeavesWhatItWasGiven(t *testing.T) {
+	t.Parallel()
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			db := e.db(t)
+			s, err := sqlstore.New(db, e.dialect)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+			if err := db.PingContext(t.Context()); err != nil {
+				t.Errorf("ping after close: %v", err)
+			}
+		})
+	}
+}
+
+// No error shows a password, or any of a name that may hold one.
+func TestErrorsShowNoPassword(t *testing.T) {
+	t.Parallel()
+	const word = "hunter2"
+	pg, my := postgres.Get(t).Addr(), mariadb.Get(t).Addr()
+	for _, name := range []string{
+		"postgres://tester:" + word + "@" + pg + "/postgres?sslmode=disable",
+		"postgres://tester:" + word + "@127.0.0.1:1/postgres",
+		"postgres://tester:" + word + "%zz@" + pg + "/postgres",
+		"postgres://tester:" + word + "/more@" + pg + "/postgres",
+		"postgres://tester:" + word + " more@" + pg + "/postgres",
+		"postgres://" + pg + "/postgres?user=tester&password=" + word + "&sslmode=disable",
+		"postgres://" + pg + "/postgres?password=" + word + "&sslmode=perhaps",
+		"host=127.0.0.1 port=1 user=tester password=" + word,
+		"host=127.0.0.1 port=1 user=tester password='" + word + " more'",
+		"host=127.0.0.1 port=none password=" + word,
+		"tester:" + word + "@tcp(" + my + ")/sessions",
+		"tester:" + word + "@tcp(127.0.0.1:1)/sessions",
+		"tester:" + word + "@tcp(" + my + "/sessions",
+		"tester:" + word + "@" + my + "/sessions",
+		"tester:" + word + "@more@tcp(" + my + ")/sessions?tls=perhaps",
+		"tester:" + word,
+	} {
+		for driver, dialect := range map[string]sqlstore.Dialect{"pgx": sqlstore.Postgres, "mysql": sqlstore.MySQL, "unknown": sqlstore.SQLite} {
+			s, err := sqlstore.Open(t.Context(), driver, name, dialect)
+			if err == nil {
+				_ = s.Close()
+				t.Errorf("%s: %s: no error", driver, strings.ReplaceAll(name, word, "…"))
+			}
+			tellsNothing(t, err, word)
+		}
+	}
+}
+
+// Where the password is right and something else is wrong, the driver's words
+// are there.
+func TestErrorsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, open := range []struct {
+		dialect      sqlstore.Dialect
+		driver, name string
+		want         string
+	}{
+		{sqlstore.Postgres, "pgx", testserver.PostgresURL("127.0.0.1:1"), "refused"},
+		{sqlstore.MySQL, "mysql", testserver.MariaDBName("127.0.0.1:1"), "refused"},
+		{sqlstore.Postgres, "pgx", strings.Replace(testserver.PostgresURL(postgres.Get(t).Addr()), "/postgres?", "/elsewhere?", 1), "elsewhere"},
+		{sqlstore.MySQL, "mysql", strings.Replace(testserver.MariaDBName(mariadb.Get(t).Addr()), "/sessions", "/elsewhere", 1), "elsewhere"},
+		{sqlstore.SQLite, "sqlite", "file:" + filepath.Join(t.TempDir(), "no", "folder.db"), "unable to open"},
+		{sqlstore.SQLite, "sqlite3-not-linked", "", "not linked"},
+	} {
+		_, err := sqlstore.Open(t.Context(), open.driver, open.name, open.dialect)
+		if err == nil || !strings.Contains(err.Error(), open.want) {
+			t.Errorf("%s: the error is %v, want one that says %q", open.driver, err, open.want)
+		}
+		tellsNothing(t, err)
+	}
+	for _, e := range engines {
+		s := newStore(t, e.db(t), e.dialect, sqlstore.WithTable(newTable()))
+		if _, err := s.Load(t.Context(), key(1)); err == nil || !strings.Contains(err.Error(), "apply the migrations") {
+			t.Errorf("%s: load without a table: %v, want what to do about it", e.name, err)
+		}
+	}
+}
+
+// An engine that quotes what it refuses is not quoted.
+func TestErrorsShowNoValues(t *testing.T) {
+	t.Parallel()
+	for _, e := range []engine{pgx, maria} {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			s, db, table := e.migrated(t)
+			if e.dialect == sqlstore.Postgres {
+				run(t, db, "ALTER TABLE "+table+" ADD COLUMN number integer GENERATED ALWAYS AS (CAST(subject AS integer)) STORED")
+			} else {
+				run(t, db, "ALTER TABLE "+table+" MODIFY subject INT NOT NULL")
+			}
+			rec := record("a", `"something"`)
+			rec.Subject = "somebody"
+			err := s.Create(t.Context(), key(1), rec)
+			if err == nil {
+				t.Fatal("create: no error")
+			}
+			if !strings.Contains(err.Error(), "a value was refused, with the code") {
+				t.Errorf("create: %v, want that a value was refused", err)
+			}
+			tellsNothing(t, err, "somebody", "something", key(1).String())
+		})
+	}
+}
+
+// What the engine undid because of others is done again: serialization
+// failures, and a file that another is writing to.
+func TestWhatOthersPreventedIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	serializable := pgx
+	serializable.name = "postgres, serializable"
+	serializable.dsn = func(addr string) string {
+		return testserver.PostgresURL(addr, "default_transaction_isolation", "serializable")
+	}
+	impatient := sqlite
+	impatient.name = "sqlite, without a timeout"
+	impatient.dsn = func(file string) string { return "file:" + file + "?_pragma=journal_mode(WAL)" }
+	for _, e := range []engine{serializable, impatient, maria} {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			s, db, table := e.migrated(t)
+			if err := s.Create(t.Context(), key(1), record()); err != nil {
+				t.Fatal(err)
+			}
+			const writers, writes = 8, 10
+			var all sync.WaitGroup
+			for w := range writers {
+				other := newDB(t, e.driver, e.sourceOf(t, db))
+				other.SetMaxOpenConns(1)
+				instance := newStore(t, other, e.dialect, sqlstore.WithTable(table))
+				all.Go(func() {
+					for i := range writes {
+						ch := store.Change{Set: state(fmt.Sprint(w, " ", i), `1`)}
+						if err := instance.Update(t.Context(), key(1), ch); err != nil {
+							t.Errorf("update: %v", err)
+						}
+					}
+				})
+			}
+			all.Wait()
+			rec, err := s.Load(t.Context(), key(1))
+			if err != nil || len(rec.State) != writers*writes || rec.Version != 1+writers*writes {
+				t.Errorf("%d state keys, version %d, error %v, want %d keys", len(rec.State), rec.Version, err, writers*writes)
+			}
+		})
+	}
+}
+
+// A version that no record can have is one that it does not have.
+func TestAVersionBeyondAllIsAConflict(t *testing.T) {
+	t.Parallel()
+	for _, e := range engines {
+		s, _, _ := e.migrated(t)
+		if err := s.Create(t.Context(), key(1), record()); err != nil {
+			t.Fatal(err)
+		}
+		for _, version := range []uint64{2, 1<<63 - 1, 1 << 63, 1<<64 - 1} {
+			if err := s.Update(t.Context(), key(1), store.Change{IfVersion: version}); !errors.Is(err, store.ErrConflict) {
+				t.Errorf("%s: update of version %d: %v, want ErrConflict", e.name, version, err)
+			}
+		}
+	}
+}
+
+// A TTL may be as long as a Duration can tell.
+func TestTheLongestTTL(t *testing.T) {
+	t.Parallel()
+	for _, e := range engines {
+		s, _, _ := e.migrated(t)
+		rec := record("a", `1`)
+		rec.TTL = (1<<63 - 1) / time.Millisecond * time.Millisecond
+		if err := s.Create(t.Context(), key(1), rec); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Load(t.Context(), key(1)); err != nil || got.TTL > rec.TTL || got.TTL < rec.TTL-time.Minute {
+			t.Errorf("%s: load: a TTL of %s, error %v, want %s", e.name, got.TTL, err, rec.TTL)
+		}
+	}
+}
+
+// Removing more state keys than fit a statement is as atomic as removing one.
+func TestManyRemovalsWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	const many, writes = 500, 20
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			s, _, _ := e.migrated(t)
+			var pairs, names []string
+			for i := range many {
+				names = append(names, fmt.Sprint("key ", i))
+				pairs = append(pairs, names[i], `1`)
+			}
+			if err := s.Create(t.Context(), key(1), record(append(pairs, "kept", `1`)...)); err != nil {
+				t.Fatal(err)
+			}
+			var all sync.WaitGroup
+			all.Go(func() {
+				for i := range writes {
+					if err := s.Update(t.Context(), key(1), store.Change{Set: state(fmt.Sprint("new ", i), `1`)}); err != nil {
+						t.Errorf("update: %v", err)
+					}
+				}
+			})
+			if err := s.Update(t.Context(), key(1), store.Change{Remove: names, Set: state("key 7", `2`)}); err != nil {
+				t.Errorf("update that removes: %v", err)
+			}
+			all.Wait()
+			if err := s.ChangeKey(t.Context(), key(1), key(2), store.Change{Remove: append(names, "kept"), IfVersion: 2 + writes}); err != nil {
+				t.Errorf("change key: %v", err)
+			}
+			rec, err := s.Load(t.Context(), key(2))
+			if err != nil || len(rec.State) != writes || rec.Version != 3+writes {
+				t.Errorf("%d state keys, version %d, error %v, want %d keys", len(rec.State), rec.Version, err, writes)
+			}
+			err = s.Update(t.Context(), key(2), store.Change{Remove: names, IfVersion: 1})
+			if !errors.Is(err, store.ErrConflict) {
+				t.Errorf("update of another version: %v, want ErrConflict", err)
+			}
+		})
+	}
+}

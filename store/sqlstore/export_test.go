@@ -1,0 +1,48 @@
+package sqlstore
+
+import (
+	"errors"
+	"time"
+)
+
+// Statement is what a Store sends for one operation.
+type Statement struct {
+	Text string
+	Args []any
+}
+
+// Statements gives every statement of s with arguments for it.
+func (s *Store) Statements() (map[string]Statement, error) {
+	state, subject := `{"a":"1"}`, "user-1"
+	p := &params{
+		to: [16]byte{1}, state: &state, removals: []string{`{"b":null}`}, subject: &subject,
+		createdAt: time.UnixMilli(0), ttl: time.Hour, limit: 100, keys: []string{"00112233445566778899aabbccddeeff"},
+	}
+	update, err := s.update.get(1)
+	changeKey, err2 := s.changeKey.get(1)
+	all := map[string]Statement{}
+	if s.expired != nil {
+		all["expired"] = Statement{s.expired.text, s.expired.values(p)}
+	}
+	for name, st := range map[string]*statement{
+		"create": s.create, "load": s.load, "look": s.look, "update": update,
+		"change key": changeKey, "delete": s.delete, "delete expired": s.deleteExpired,
+		"list by subject":   s.bySubject,
+		"delete by subject": s.deleteBySubject,
+	} {
+		all[name] = Statement{st.text, st.values(p)}
+	}
+	return all, errors.Join(err, err2)
+}
+
+// Now gives the expression for the present moment.
+func Now(d Dialect) (string, error) { return names{dialect: d}.readFile("now.sql") }
+
+// EncodeState and DecodeState are what a state is kept with.
+var (
+	EncodeState = encodeState
+	DecodeState = decodeState
+)
+
+// MaxBatch is how many rows one statement deletes at most.
+const MaxBatch = maxBatch

@@ -1,0 +1,69 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Open makes a Store with a *sql.DB of its own, which [Store.Close] closes:
+// driver is the name under which the application has linked its driver, dsn the
+// data source name as that driver takes it. It connects, and fails within ctx
+// when the database cannot be reached. No error shows the dsn or its password.
+//
+// The pool is as database/sql makes it, with any number of connections. Use
+// [New] where it should be otherwise.
+func Open(ctx context.Context, driver, dsn string, dialect Dialect, opts ...Option) (*Store, error) {
+	if _, err := newNames(dialect, opts); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		// The driver's own error may quote any part of the dsn.
+		return nil, fmt.Errorf("sqlstore: the driver %q is not linked into the program, or does not understand the data source name", driver)
+	}
+	s, err := New(db, dialect, opts...)
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	s.owned, s.secrets = true, secretsOf(dsn)
+	if err := s.Ping(ctx); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("sqlstore: the database could not be reached: %w", err)
+	}
+	return s, nil
+}
+
+var passwords = regexp.MustCompile(`(?i)(?:pass|pwd|password|passwd|key)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
+
+// secretsOf gives what may be a password in dsn, in the forms that drivers
+// have: scheme://user:password@host, user:password@tcp(host), password=…
+func secretsOf(dsn string) []string {
+	var found []string
+	add := func(secret string) {
+		if secret = strings.Trim(secret, "'"); secret == "" {
+			return
+		}
+		found = append(found, secret)
+		if plain, err := url.PathUnescape(secret); err == nil {
+			found = append(found, plain)
+		}
+	}
+	for _, match := range passwords.FindAllStringSubmatch(dsn, -1) {
+		add(match[1])
+	}
+	_, rest, ok := strings.Cut(dsn, "://")
+	if !ok {
+		rest = dsn
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		if _, password, ok := strings.Cut(rest[:at], ":"); ok {
+			add(password)
+		}
+	}
+	return found
+}

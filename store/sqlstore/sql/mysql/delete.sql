@@ -1,0 +1,9 @@
+-- What is left is a mark, with nothing of the record in it.
+UPDATE {table} SET
+    mark = 1,
+    state = '{}',
+    subject = '',
+    created_at = 0,
+    version = 0,
+    expires_at = {now} + :grace
+WHERE session_key = UNHEX(:key_hex) AND mark = 0 AND expires_at > {now}

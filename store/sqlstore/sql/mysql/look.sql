@@ -1,0 +1,4 @@
+-- After a change of key that did nothing: both keys as they are at one moment.
+SELECT mark, state, subject, created_at, version, expires_at - {now}, session_key = UNHEX(:key_hex)
+FROM {table}
+WHERE session_key IN (UNHEX(:key_hex), UNHEX(:to_hex))

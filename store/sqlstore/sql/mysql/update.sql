@@ -1,0 +1,16 @@
+-- Each key to remove is a patch of its own, {"key":null}, before the one that
+-- sets: MariaDB applies a patch with nulls among other keys wrongly. The version
+-- moves, so that the row is changed whenever it is found.
+UPDATE {table} SET
+    state = CASE
+        WHEN :state IS NULL THEN state
+        WHEN :clear THEN :state
+        ELSE JSON_MERGE_PATCH(state, {removals} :state)
+    END,
+    subject = COALESCE(:subject, subject),
+    version = version + 1,
+    expires_at = IF(:ttl = 0, expires_at, {now} + :ttl)
+WHERE session_key = UNHEX(:key_hex) AND mark = 0 AND expires_at > {now}
+    AND :if_version IN (0, version)
+    -- What is no object is corrupt, and to be left as it is.
+    AND IF(JSON_VALID(state), JSON_TYPE(state), '') = 'OBJECT'

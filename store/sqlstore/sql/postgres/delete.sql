@@ -1,0 +1,9 @@
+-- What is left is a mark, with nothing of the record in it.
+UPDATE {table} SET
+    mark = 1,
+    state = '{}',
+    subject = '',
+    created_at = 0,
+    version = 0,
+    expires_at = {now} + CAST(:grace AS bigint)
+WHERE session_key = :key AND mark = 0 AND expires_at > {now}

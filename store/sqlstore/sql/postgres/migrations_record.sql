@@ -1,0 +1,1 @@
+INSERT INTO {migrations} (table_name, version) VALUES ({table name}, {version})

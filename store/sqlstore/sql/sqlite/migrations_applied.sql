@@ -1,0 +1,1 @@
+SELECT version FROM {migrations} WHERE table_name = {table name}
