@@ -1,11 +1,13 @@
 package fxsession
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
 
 	"github.com/redis/rueidis"
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/fx"
 
 	"github.com/fxsession/sessions/config"
@@ -60,8 +62,10 @@ type newBackendParams struct {
 	Config    config.SessionConfig
 	Own       []store.Backend `group:"fxsession.backend"`
 	Lifecycle fx.Lifecycle
-	Clock     Clock          `optional:"true"`
-	Redis     rueidis.Client `optional:"true"`
+	Clock     Clock                `optional:"true"`
+	Meters    metric.MeterProvider `optional:"true"`
+	Redis     rueidis.Client       `optional:"true"`
+	DB        *sql.DB              `optional:"true"`
 }
 
 // newBackend makes the Backend that the application has put in place, or that
@@ -79,8 +83,10 @@ func newBackend(p newBackendParams) (store.Backend, error) {
 		return newMemory(p), nil
 	case config.DriverRedis:
 		return newRedis(p)
+	case config.DriverSQL:
+		return newSQL(p)
 	default:
-		return nil, fmt.Errorf("fxsession: session.store.driver %s is not available in this version", driver)
+		return nil, fmt.Errorf("fxsession: session.store.driver %q is none of ours", driver)
 	}
 }
 

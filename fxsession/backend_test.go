@@ -11,7 +11,6 @@ import (
 	"github.com/redis/rueidis"
 	"go.uber.org/fx"
 
-	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/fxsession"
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
@@ -181,9 +180,9 @@ func TestTheStoreOnRedis(t *testing.T) {
 	}
 }
 
-// The first calls may be many at once: they share one connection, and one that
+// The first calls may be many at once: they share one client, and one that
 // gives up does not wait for the others.
-func TestTheFirstCallsShareTheConnection(t *testing.T) {
+func TestTheFirstCallsShareTheClient(t *testing.T) {
 	t.Parallel()
 	redis := testserver.Redis(t)
 	proxy := testserver.NewProxy(t, redis.Addr())
@@ -211,8 +210,8 @@ func TestTheFirstCallsShareTheConnection(t *testing.T) {
 	calls.Wait()
 
 	watcher := connect(t, redis.URL())
-	if got := connections(t, watcher); got > 2 {
-		t.Errorf("%d connections, want one beside the watcher's", got)
+	if got := connections(t, watcher); got > 5 { // a client has a few, and there is one
+		t.Errorf("%d connections, want those of one client beside the watcher's", got)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
@@ -280,15 +279,5 @@ func TestBothOrNeitherOfURLAndClientIsAnError(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
-	}
-}
-
-func TestASQLStoreSaysThatItIsNotAvailable(t *testing.T) {
-	t.Parallel()
-	cfg := config.Default()
-	cfg.Store.Driver, cfg.Store.SQL.Dialect = config.DriverSQL, config.DialectPostgres
-	err := fx.New(fx.NopLogger, fxsession.Module, fx.Replace(cfg)).Err()
-	if err == nil || !strings.Contains(err.Error(), "session.store.driver sql is not available in this version") {
-		t.Errorf("got %v", err)
 	}
 }

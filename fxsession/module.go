@@ -32,8 +32,8 @@ import (
 //
 // From the graph it takes, where they are there, a *zap.Logger, a
 // metric.MeterProvider, a trace.TracerProvider, a session.ErrorHandler and a
-// [Clock]; for session.store.driver redis also a rueidis.Client (which fx makes,
-// where there is one, for the other drivers as well). fx leaves an optional
+// [Clock]; for session.store.driver redis also a rueidis.Client and for sql a
+// *sql.DB (which fx makes, where there is one, for the other drivers as well). fx leaves an optional
 // value like these out, without a word, when its constructor needs
 // something that is missing; an option such as
 //
