@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -207,34 +208,57 @@ func TestAFormAnswersWithAPageToSee(t *testing.T) {
 	}
 }
 
-// The shop ends and opens again: on Redis, with keys in the configuration, the
-// visitor does not notice.
+// The shop ends and opens again: with its sessions in a store that lasts and
+// keys in the configuration, the visitor does not notice.
 func TestTheCartSurvivesARestart(t *testing.T) {
 	t.Parallel()
-	file := write(t, "app.yaml", fmt.Sprintf(`
-session:
-  cookie:
-    keys: [%s]
-  store:
+	for name, where := range map[string]string{
+		"redis": fmt.Sprintf(`
     driver: redis
     redis:
       url: %s
       namespace: "restart:"
-`, config.NewKey().Reveal(), testserver.Redis(t).URL()))
-	v := newVisitor(t)
+`, testserver.Redis(t).URL()),
+		"sqlite": fmt.Sprintf(`
+    driver: sql
+    sql:
+      dialect: sqlite
+      driver: sqlite
+      dsn: "file:%s?_pragma=busy_timeout(1000)&_pragma=journal_mode(WAL)"
+      migrate: true
+`, filepath.Join(t.TempDir(), "sessions.db")),
+		"postgres": fmt.Sprintf(`
+    driver: sql
+    sql:
+      dialect: postgres
+      driver: pgx
+      dsn: %q
+      migrate: true
+`, testserver.PostgresURL(testserver.Postgres(t).Addr())),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := write(t, "app.yaml", fmt.Sprintf(`
+session:
+  cookie:
+    keys: [%s]
+  store:%s`, config.NewKey().Reveal(), where))
+			v := newVisitor(t)
 
-	first := open(t, "FXAPP_CONFIG="+file)
-	v.status(first.url+"/login", url.Values{"user": {"ada"}})
-	v.status(first.url+"/theme", url.Values{"theme": {"dark"}})
-	v.status(first.url+"/cart", url.Values{"item": {"tea"}})
-	first.close()
+			first := open(t, "FXAPP_CONFIG="+file)
+			v.status(first.url+"/login", url.Values{"user": {"ada"}})
+			v.status(first.url+"/theme", url.Values{"theme": {"dark"}})
+			v.status(first.url+"/cart", url.Values{"item": {"tea"}})
+			first.close()
 
-	second := open(t, "FXAPP_CONFIG="+file)
-	v.status(second.url+"/cart", url.Values{"item": {"tea"}})
-	if got := v.cart(second.url); got.User != "ada" || got.Items["tea"] != 2 {
-		t.Errorf("the cart is %v", got)
+			second := open(t, "FXAPP_CONFIG="+file)
+			v.status(second.url+"/cart", url.Values{"item": {"tea"}})
+			if got := v.cart(second.url); got.User != "ada" || got.Items["tea"] != 2 {
+				t.Errorf("the cart is %v", got)
+			}
+			expect(t, "theme", v.page(second.url, nil), `data-theme="dark"`)
+		})
 	}
-	expect(t, "theme", v.page(second.url, nil), `data-theme="dark"`)
 }
 
 // Twenty times in a row: 50 requests at once put 50 items into one cart, and
