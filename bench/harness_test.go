@@ -1,0 +1,388 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"math"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	pproffile "github.com/google/pprof/profile"
+
+	"github.com/fxsession/sessions/internal/testserver"
+)
+
+func TestMain(m *testing.M) {
+	if runAsGenerator() { // the tests generate load, too
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		of   []float64
+		want float64
+	}{{[]float64{7}, 7}, {[]float64{9, 1, 5}, 5}, {[]float64{4, 1, 3, 2}, 2.5}, {[]float64{1, 1, 1, 1, 1000}, 1}} {
+		if got := median(c.of); got != c.want {
+			t.Errorf("the median of %v is %v, want %v", c.of, got, c.want)
+		}
+	}
+	if got := median(nil); !math.IsNaN(got) {
+		t.Errorf("the median of nothing is %v", got)
+	}
+	runs := []float64{3, 1, 2}
+	if median(runs); runs[0] != 3 {
+		t.Error("median changes the order of the runs")
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	t.Parallel()
+	var all []time.Duration
+	for i := 100; i > 0; i-- {
+		all = append(all, time.Duration(i))
+	}
+	for p, want := range map[float64]time.Duration{0.5: 50, 0.99: 99, 1: 100, 0: 1} {
+		if got := percentile(all, p); got != want {
+			t.Errorf("percentile %v is %d, want %d", p, got, want)
+		}
+	}
+	if percentile(nil, 0.5) != 0 {
+		t.Error("the percentile of nothing is not 0")
+	}
+}
+
+func TestFiguresAreWrittenForPeople(t *testing.T) {
+	t.Parallel()
+	for got, want := range map[string]string{
+		duration(36.24): "36.2 ns", duration(999.7): "1.00 µs", duration(8312): "8.31 µs", duration(123_456): "123 µs", duration(28.4e6): "28.4 ms", duration(2e9): "2.00 s",
+		duration(math.NaN()): none, count(1234567.4): "1,234,567", count(999): "999", count(0): "0", count(-1234): "-1,234",
+		large(999): "999 B", large(3.56e8): "356 MB", large(3.56e11): "356 GB", large(5e12): "5.00 TB", times(9.996): "10.0x",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// loop gives a caller of f.
+func loop(f func()) *caller {
+	return newCaller(&site{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { f() })}, "/", "a=b", false)
+}
+
+func TestTimedTakesTheTimeOfOneRequest(t *testing.T) {
+	t.Parallel()
+	const pause = 2 * time.Millisecond
+	calls, begin := 0, time.Now()
+	nanos, err := timed(loop(func() { calls++; <-time.After(pause) }), 20*time.Millisecond)
+	all := float64(time.Since(begin))
+	if total := nanos * float64(calls); err != nil || nanos < float64(pause) || total > all || total < all/2 {
+		t.Errorf("%v ns, %d times, in %v ns: %v", nanos, calls, all, err)
+	}
+}
+
+func TestAllocationsAreCounted(t *testing.T) { // not parallel: it counts what the whole process allocates
+	var keep []byte
+	base, _, err := counted(loop(func() {}), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allocations, size, err := counted(loop(func() { keep = make([]byte, 1000); _ = bytes.Clone(keep) }), 1000)
+	if err != nil || allocations-base != 2 || size < 2000 {
+		t.Errorf("%v allocations of %v bytes above %v, %v; want 2", allocations, size, base, err)
+	}
+}
+
+// A line for each goal: met, missed, or not measured, and never met by chance
+// because a figure is missing.
+func TestGoals(t *testing.T) {
+	t.Parallel()
+	empty := goalTable(&results{})
+	if strings.Contains(empty, "| met |") || strings.Contains(empty, "missed") {
+		t.Errorf("without figures:\n%s", empty)
+	}
+	r := &results{Requests: []requestFigures{
+		{Library: oursMemory, Scenario: s3, Nanos: 1000, Allocations: 16},
+		{Library: scsMemory, Scenario: s3, Nanos: 10_000},
+		{Library: oursRedis, Scenario: s5, Nanos: 100, RoundTrips: 1},
+		{Library: scsRedigo, Scenario: s5, Nanos: 1000},
+		{Library: scsGoRedis, Scenario: s5, Nanos: 180},
+	}}
+	got := goalTable(r)
+	for _, line := range []string{
+		"| S3, memory | >= 10x faster than scs | 10.0x | met |",
+		"| S3, memory | <= 15 allocations | 16 | **missed** |",
+		"| S5, Redis | one round trip | 1 | met |",
+		"| S5, Redis | >= 1.9x faster than scs | 1.80x | **missed** |", // against the faster of the two
+	} {
+		if !strings.Contains(got, line) {
+			t.Errorf("%s is not in\n%s", line, got)
+		}
+	}
+	if m := missed(r); strings.Count(m, "\n- ") != 2 || !strings.Contains(m, "16 was reached") {
+		t.Errorf("missed: %s", m)
+	}
+}
+
+func TestFillReplacesWhatIsBetweenItsComments(t *testing.T) {
+	t.Parallel()
+	text := "a\n<!-- bench: x -->\nold\n<!-- /bench -->\nb\n<!-- bench: y -->\n<!-- /bench -->\nc\n"
+	want := "a\n<!-- bench: x -->\n\nnew\n\n<!-- /bench -->\nb\n<!-- bench: y -->\n\n1\n2\n\n<!-- /bench -->\nc\n"
+	for range 2 { // the second time changes nothing
+		var err error
+		if text, err = fill(text, map[string]string{"x": "new\n", "y": "1\n2"}); err != nil || text != want {
+			t.Fatalf("%v:\n%s", err, text)
+		}
+	}
+	for _, bad := range []string{"", "<!-- bench: x -->\n", "<!-- bench: x -->\n<!-- /bench --><!-- bench: x -->\n<!-- /bench -->"} {
+		if _, err := fill(bad, map[string]string{"x": ""}); err == nil {
+			t.Errorf("no error for %q", bad)
+		}
+	}
+}
+
+// What is published is what the last run found.
+func TestDocumentsAndChartsShowTheLastRun(t *testing.T) {
+	t.Parallel()
+	r, err := readResults(filepath.Join("results", "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, report := t.TempDir(), t.TempDir()
+	for _, name := range []string{"performance.md", "scale.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(docs, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := writeDocuments(r, docs); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeReport(r, report); err != nil {
+		t.Fatal(err)
+	}
+	for written, published := range map[string]string{docs: filepath.Join("..", "docs"), report: "results"} {
+		files, err := os.ReadDir(written)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("nothing was written: %v", err)
+		}
+		for _, file := range files {
+			if textOf(filepath.Join(written, file.Name())) != textOf(filepath.Join(published, file.Name())) {
+				t.Errorf("%s is not what results.json says: go run -C bench . -render", file.Name())
+			}
+		}
+	}
+}
+
+func TestProgressSaysHowMuchIsLeft(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := newProgress(&out, false, 100)
+	p.now = func() time.Time { return p.began.Add(30 * time.Second) }
+	p.step(50, "half")
+	if line := out.String(); !strings.Contains(line, " 50 %  30s left  half") || strings.Count(line, "#") != 15 {
+		t.Errorf("%q", line)
+	}
+	out.Reset()
+	p.step(1, "a little more") // not worth a line
+	p.step(100, "too much")
+	if line := out.String(); strings.Contains(line, "little") || !strings.Contains(line, "100 %  0s left") {
+		t.Errorf("%q", line)
+	}
+}
+
+func TestTheTimeOfASampleGoesToItsInnermostArea(t *testing.T) {
+	t.Parallel()
+	sample := func(value int64, functions ...string) *pproffile.Sample {
+		s := &pproffile.Sample{Value: []int64{1, value}}
+		for _, f := range functions {
+			s.Location = append(s.Location, &pproffile.Location{Line: []pproffile.Line{{Function: &pproffile.Function{Name: f}}}})
+		}
+		return s
+	}
+	got := byArea(&pproffile.Profile{Sample: []*pproffile.Sample{
+		sample(60, "runtime.memclr", "runtime.mallocgc", "encoding/json.Marshal", "github.com/fxsession/sessions/session.encode"),
+		sample(30, "memmove", "github.com/fxsession/sessions/store/memstore.(*Store).Load", "github.com/fxsession/sessions/session.(*Session).load"),
+		sample(10, "something.of.another.kind"),
+	}})
+	want := []area{{"allocation and garbage collection", 0.6}, {"store", 0.3}, {otherArea, 0.1}}
+	if len(got) != len(want) {
+		t.Fatalf("%v", got)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("%v, want %v", got[i], want[i])
+		}
+	}
+}
+
+func TestRoundTripsAreCountedOnTheWire(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	proxy := testserver.NewPlainProxy(t, server.Addr())
+	for name, want := range map[string]float64{rueidisGet: 1, rueidisDoCache: 0, scsRedigo: 1, gorillaRedis: 2, oursRedis: 1} {
+		l, ok := find(libraries(), func(l library) bool { return l.Name == name })
+		if !ok {
+			t.Fatalf("there is no %s", name)
+		}
+		if got, err := roundTrips(l, s3, proxy); err != nil || got != want {
+			t.Errorf("%s: %v round trips, %v; want %v", name, got, err, want)
+		}
+	}
+}
+
+func TestAServerThatDoesNotStartIsAnError(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, err := startServers(); err == nil || !strings.Contains(err.Error(), "redis-server is not installed") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A handler that takes its time bounds what 16 connections can ask, and the
+// wait for a connection shows only where requests begin by the clock.
+func TestTheGenerator(t *testing.T) {
+	t.Parallel()
+	const pause = 20 * time.Millisecond
+	s := &site{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		<-time.After(pause)
+		answer(w, nil)
+	})}
+	closed, err := serve(s, "/", "a=b", 600*time.Millisecond, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := clients / pause.Seconds(); closed.PerSecond > 1.1*most || closed.PerSecond == 0 || closed.P50 < pause {
+		t.Errorf("closed: %+v, at most %v a second are possible", closed, most)
+	}
+	// Twice what the server can do: the longer it lasts, the longer the wait.
+	open, err := serve(s, "/", "a=b", 600*time.Millisecond, 2*clients/pause.Seconds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open.P99 < 5*pause {
+		t.Errorf("open: p99 is %s although requests pile up", open.P99)
+	}
+	failing := &site{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) })}
+	if _, err := serve(failing, "/", "a=b", 50*time.Millisecond, 0); err == nil || !strings.Contains(err.Error(), "418") {
+		t.Errorf("a server that answers 418: %v", err)
+	}
+}
+
+func TestEveryKindOfSiteIsServed(t *testing.T) {
+	t.Parallel()
+	for _, l := range []library{ours()[0], fiberLibraries()[0]} {
+		err := visit(l, "", func(s *site, cookie string) error {
+			listener, err := net.Listen("tcp4", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			defer serveOn(s, listener)()
+			got, err := load{listener.Addr().String(), "/S4", cookie, 50 * time.Millisecond, 0}.run()
+			if err == nil && got.PerSecond == 0 {
+				t.Errorf("%s answered nothing", l.Name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s: %v", l.Name, err)
+		}
+	}
+}
+
+func TestAnswersOfServers(t *testing.T) {
+	t.Parallel()
+	for text, wrong := range map[string]string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=b\r\n\r\nok": "",
+		"HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n":                       "",
+		"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n":                      "500",
+		"HTTP/1.1 200 OK\r\n\r\n":                                           "without a length",
+		"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n":                      "invalid syntax",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok":                    "EOF",
+		"": "EOF",
+	} {
+		err := readAnswer(bufio.NewReader(strings.NewReader(text)))
+		if (err == nil) != (wrong == "") || err != nil && !strings.Contains(err.Error(), wrong) {
+			t.Errorf("%q: %v, want %q", text, err, wrong)
+		}
+	}
+}
+
+func TestACrowdIsWeighedAndSwept(t *testing.T) { // not parallel: it looks at the heap of the whole process
+	for _, c := range crowds() {
+		const sessions = 20_000
+		w, err := weigh(c, sessions)
+		if err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
+		}
+		if w.bytes < 100 || w.bytes > 2000 || w.objects < 0.9 || w.objects > 40 {
+			t.Errorf("%s: %+v", c.Name, w)
+		}
+		if c.Name != oursMemory { // fiber takes ten seconds, and scs has a data race when it is closed
+			continue
+		}
+		if s, err := stalls(c, sessions, w.took); err != nil || s.sweeping <= 0 || s.idle <= 0 || s.took <= 0 {
+			t.Errorf("%s: %+v, %v", c.Name, s, err)
+		}
+	}
+}
+
+// What expires is the tenth that nobody reads, and a sweep removes it.
+func TestOurCrowdLosesATenth(t *testing.T) {
+	t.Parallel()
+	c, err := crowdOurs(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = putAll(c, 1000, func(n int) time.Duration {
+		if expires(n) {
+			return time.Millisecond
+		}
+		return time.Hour
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(5 * time.Second)
+	for c.reader(990)() == nil && time.Now().Before(deadline) { // the last that came in
+		<-time.After(time.Millisecond)
+	}
+	if err := c.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 1000 {
+		if err := c.reader(n)(); (err != nil) != expires(n) {
+			t.Fatalf("session %d: %v", n, err)
+		}
+	}
+}
+
+func TestWhatRedisSaysOfSessions(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	i, err := newInspector(server.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.close()
+	l, _ := find(libraries(), func(l library) bool { return l.Name == oursRedis })
+	f, err := i.sizes(l, server.Addr(), 1000)
+	if err != nil || f.Bytes < 150 || f.Bytes > 1500 || f.OneKey < 150 || f.OneKey > f.Bytes*1.5 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	for _, sc := range computedFor {
+		micros, err := i.computed(l, server.Addr(), sc, 50*time.Millisecond)
+		if err != nil || micros <= 0 || micros > 5000 {
+			t.Errorf("%s: %v µs, %v", sc, micros, err)
+		}
+	}
+}

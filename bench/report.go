@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/fxsession/sessions/bench/svg"
+)
+
+// writeReport writes the table and the charts.
+func writeReport(r *results, folder string) error {
+	if err := os.WriteFile(filepath.Join(folder, "table.md"), []byte(wholeTable(r)), 0o644); err != nil {
+		return err
+	}
+	for name, chart := range charts(r) {
+		if err := os.WriteFile(filepath.Join(folder, name+".svg"), []byte(chart.Render()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// charts are by the names of their files.
+func charts(r *results) map[string]svg.Chart {
+	return map[string]svg.Chart{
+		"memory": requestChart(r, "One request, sessions in memory",
+			"Time of one request without HTTP; shorter is better. Each panel has a scale of its own. A cookie store keeps the session in the cookie.", "memory", "cookie"),
+		"redis": requestChart(r, "One request, sessions in Redis",
+			"Time of one request without HTTP, Redis on loopback; shorter is better. Each panel has a scale of its own.", "redis"),
+		"allocations": allocationChart(r),
+		"trips":       tripChart(r),
+		"http":        httpChart(r),
+		"latency":     latencyChart(r),
+		"heap":        heapChart(r),
+		"stall":       stallChart(r),
+		"bytes":       bytesChart(r),
+	}
+}
+
+func requestChart(r *results, title, note string, backends ...string) svg.Chart {
+	return svg.Chart{Title: title, Note: note, Panels: panels(r, backends, func(f requestFigures) (float64, string) {
+		return f.Nanos, duration(f.Nanos)
+	})}
+}
+
+func allocationChart(r *results) svg.Chart {
+	return svg.Chart{
+		Title: "Allocations of one request, sessions in memory",
+		Note:  "Exact counts; shorter is better. Each panel has a scale of its own.",
+		Panels: panels(r, []string{"memory", "cookie"}, func(f requestFigures) (float64, string) {
+			return f.Allocations, count(f.Allocations)
+		}),
+	}
+}
+
+func tripChart(r *results) svg.Chart {
+	return svg.Chart{
+		Title: "Round trips to Redis of one request",
+		Note:  "Exact counts on the wire; shorter is better.",
+		Panels: panels(r, []string{"redis"}, func(f requestFigures) (float64, string) {
+			return f.RoundTrips, fmt.Sprint(f.RoundTrips)
+		}),
+	}
+}
+
+// panels makes one for each scenario, with a bar for each library on the
+// backends, and the bare handler where it has the scenario.
+func panels(r *results, backends []string, value func(requestFigures) (float64, string)) (all []svg.Panel) {
+	for _, sc := range scenarios {
+		p := svg.Panel{Title: string(sc) + ": " + scenarioTitles[sc]}
+		for _, f := range r.Requests {
+			if f.Scenario == sc && (slices.Contains(backends, f.Backend) || f.Backend == "none") {
+				length, text := value(f)
+				p.Bars = append(p.Bars, bar(f.Library, length, text))
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// bar is one in the colour of its library.
+func bar(library string, value float64, text string) svg.Bar {
+	return svg.Bar{
+		Name: library, Value: value, Text: text,
+		Mark:  slices.Contains([]string{oursMemory, oursRedis, oursNear}, library),
+		Floor: slices.Contains([]string{bareHandler, rueidisGet, rueidisDoCache}, library),
+	}
+}
+
+func httpChart(r *results) svg.Chart {
+	p := svg.Panel{Title: "requests a second, S3"}
+	for _, f := range r.HTTP {
+		p.Bars = append(p.Bars, bar(f.Library, f.PerSecond, count(f.PerSecond)))
+	}
+	return svg.Chart{
+		Title:  "Requests a second over HTTP",
+		Note:   fmt.Sprintf("Loopback, %d connections that ask again as soon as they are answered; longer is better. The generator and Redis share the cores with the server. The bare handler reads nothing.", clients),
+		Panels: []svg.Panel{p},
+	}
+}
+
+func latencyChart(r *results) svg.Chart {
+	half, most := svg.Panel{Title: "p50"}, svg.Panel{Title: "p99"}
+	for _, f := range r.HTTP {
+		half.Bars = append(half.Bars, bar(f.Library, f.P50Micros, duration(f.P50Micros*1e3)))
+		most.Bars = append(most.Bars, bar(f.Library, f.P99Micros, duration(f.P99Micros*1e3)))
+	}
+	return svg.Chart{
+		Title:  fmt.Sprintf("How long a client waits at %s requests a second", count(openRate)),
+		Note:   "Over loopback HTTP, S3. Requests begin by the clock, whether earlier ones are answered or not; waiting for a connection counts. Shorter is better.",
+		Panels: []svg.Panel{half, most},
+	}
+}
+
+func heapChart(r *results) svg.Chart {
+	bytes, objects := svg.Panel{Title: "bytes on the heap, a session"}, svg.Panel{Title: "objects on the heap, a session"}
+	sessions := 0
+	for _, f := range r.Memory {
+		sessions = max(sessions, f.Sessions)
+		bytes.Bars = append(bytes.Bars, bar(f.Library, f.Heap, count(f.Heap)+" B"))
+		objects.Bars = append(objects.Bars, bar(f.Library, f.Objects, digits(f.Objects)))
+	}
+	return svg.Chart{
+		Title:  fmt.Sprintf("Memory of %s sessions with five keys", count(float64(sessions))),
+		Note:   "After garbage collections; shorter is better. gin is measured with a tenth of the sessions.",
+		Panels: []svg.Panel{bytes, objects},
+	}
+}
+
+func stallChart(r *results) svg.Chart {
+	p := svg.Panel{Title: "longest read"}
+	sessions := 0
+	for _, f := range r.Memory {
+		if sessions = max(sessions, f.Sessions); len(f.StallMillisRuns) > 0 {
+			p.Bars = append(p.Bars, bar(f.Library, f.StallMillis, duration(f.StallMillis*1e6)))
+		}
+	}
+	return svg.Chart{
+		Title:  fmt.Sprintf("Longest wait of a reader while a tenth of %s sessions is swept", count(float64(sessions))),
+		Note:   "One reader reads one living session after the other. Shorter is better.",
+		Panels: []svg.Panel{p},
+	}
+}
+
+func bytesChart(r *results) svg.Chart {
+	p := svg.Panel{Title: "bytes of Redis's memory, a session"}
+	for _, f := range r.Redis {
+		p.Bars = append(p.Bars, bar(f.Library, f.Bytes, count(f.Bytes)+" B"))
+	}
+	return svg.Chart{Title: "What a session of five keys takes in Redis", Note: "Used memory, with the tables of the keys; shorter is better.", Panels: []svg.Panel{p}}
+}
+
+// namesIn gives each name once, in the order in which they come.
+func namesIn[T any](all []T, name func(T) string) (names []string) {
+	for _, f := range all {
+		if n := name(f); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

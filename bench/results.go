@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"time"
+
+	"github.com/fxsession/sessions/bench/scale"
+)
+
+// results is everything that one run found. Medians and the single runs that
+// they are of are both there.
+type results struct {
+	Quick    bool              `json:"quick"`
+	Began    time.Time         `json:"began"`
+	Took     time.Duration     `json:"took_ns"`
+	Machine  machine           `json:"machine"`
+	Versions map[string]string `json:"versions"` // by module
+
+	Requests []requestFigures `json:"requests"`
+	HTTP     []httpFigures    `json:"http"`
+	Memory   []memoryFigures  `json:"memory"`
+	Redis    []redisFigures   `json:"redis"`
+	Profiles []profileFigures `json:"profiles"`
+
+	Simulations []simulated `json:"simulations"`
+}
+
+// requestFigures is one request in the process, without HTTP.
+type requestFigures struct {
+	Library     string    `json:"library"`
+	Backend     string    `json:"backend"`
+	Scenario    scenario  `json:"scenario"`
+	Nanos       float64   `json:"ns"`
+	NanosRuns   []float64 `json:"ns_runs"`
+	Allocations float64   `json:"allocations"`
+	Bytes       float64   `json:"bytes"`
+	RoundTrips  float64   `json:"round_trips"` // to Redis
+}
+
+// httpFigures is S3 over loopback HTTP; S2 for the bare handler.
+type httpFigures struct {
+	Library       string    `json:"library"`
+	PerSecond     float64   `json:"per_second"`
+	PerSecondRuns []float64 `json:"per_second_runs"`
+	// P50 and P99 are at openRate requests a second, not at PerSecond.
+	P50Micros     float64   `json:"p50_us"`
+	P99Micros     float64   `json:"p99_us"`
+	P99MicrosRuns []float64 `json:"p99_us_runs"`
+}
+
+// memoryFigures is a store in memory with many sessions.
+type memoryFigures struct {
+	Library  string  `json:"library"`
+	Sessions int     `json:"sessions"`
+	Heap     float64 `json:"heap_bytes_per_session"`
+	Objects  float64 `json:"heap_objects_per_session"`
+	// A store that never sweeps has no stalls.
+	StallMillis     float64   `json:"stall_ms,omitempty"`
+	StallMillisRuns []float64 `json:"stall_ms_runs,omitempty"`
+	IdleMillis      float64   `json:"stall_without_sweep_ms,omitempty"`
+}
+
+// redisFigures is what sessions of five keys cost a Redis.
+type redisFigures struct {
+	Library  string  `json:"library"`
+	Sessions int     `json:"sessions"`
+	Bytes    float64 `json:"bytes_per_session"` // of used memory, tables included
+	OneKey   float64 `json:"memory_usage"`      // what MEMORY USAGE says of one
+	// Micros is what one request of a scenario takes of Redis's processor,
+	// with 16 clients at once.
+	Micros map[scenario]float64 `json:"processor_us,omitempty"`
+}
+
+// profileFigures says where the processor's time of a request goes.
+type profileFigures struct {
+	Library  string   `json:"library"`
+	Scenario scenario `json:"scenario"`
+	Areas    []area   `json:"areas"`
+}
+
+// simulated is one simulation, and what it was to show.
+type simulated struct {
+	Name    string        `json:"name"`
+	Setting scale.Setting `json:"setting"`
+	Outcome scale.Outcome `json:"outcome"`
+}
+
+func (r *results) request(library string, sc scenario) (f requestFigures, ok bool) {
+	return find(r.Requests, func(f requestFigures) bool { return f.Library == library && f.Scenario == sc })
+}
+
+func (r *results) http(library string) (httpFigures, bool) {
+	return find(r.HTTP, func(f httpFigures) bool { return f.Library == library })
+}
+
+func (r *results) memory(library string) (memoryFigures, bool) {
+	return find(r.Memory, func(f memoryFigures) bool { return f.Library == library })
+}
+
+func (r *results) redis(library string) (redisFigures, bool) {
+	return find(r.Redis, func(f redisFigures) bool { return f.Library == library })
+}
+
+func find[T any](all []T, is func(T) bool) (found T, ok bool) {
+	for _, f := range all {
+		if is(f) {
+			return f, true
+		}
+	}
+	return found, false
+}
+
+func (r *results) save(file string) error {
+	text, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o644)
+}
+
+func readResults(file string) (*results, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r := new(results)
+	return r, json.Unmarshal(text, r)
+}
