@@ -88,8 +88,8 @@ func TestASQLStoreNeedsOneDatabase(t *testing.T) {
 		opts fx.Option
 		want string
 	}{
-		"neither": {onSQLite("", ""), "set session.store.sql.driver and dsn, or provide a *sql.DB"},
-		"both":    {fx.Options(onSQLite("sqlite", "file:x"), db), "there are both session.store.sql.dsn and a *sql.DB"},
+		"neither":                     {onSQLite("", ""), "set session.store.sql.driver and dsn, or provide a *sql.DB"},
+		"both":                        {fx.Options(onSQLite("sqlite", "file:x"), db), "there are both session.store.sql.dsn and a *sql.DB"},
 		"a driver that is not linked": {onSQLite("oracle", "user:top-secret@host"), `session.store.sql.driver is "oracle", which is not linked`},
 		"a database that cannot be made": {
 			fx.Options(onSQLite("", ""), fx.Provide(func(missing) *sql.DB { return nil })),
