@@ -169,7 +169,7 @@ func (c *RedisCluster) FailOver(slot int) {
 }
 
 // MoveSlot moves a slot, with all that is in it, to another master, as
-// resharding does.
+// resharding does, and returns when every node knows. All of them must be up.
 func (c *RedisCluster) MoveSlot(slot int, to *RedisServer) {
 	c.tb.Helper()
 	from := c.Master(slot)
@@ -177,6 +177,21 @@ func (c *RedisCluster) MoveSlot(slot int, to *RedisServer) {
 		return
 	}
 	c.must("move a slot", moveSlot(slot, from.redis, to.redis))
+	// A node that has not heard of it by the next move may never believe it.
+	c.must("tell every node of a move", within(patience, func() error {
+		for _, n := range c.Nodes {
+			nodes, err := n.clusterNodes()
+			if err != nil {
+				return err
+			}
+			for _, one := range nodes {
+				if one.has("master") && one.serves(slot) != (one.addr == to.Addr()) {
+					return errors.New("a node does not know it")
+				}
+			}
+		}
+		return nil
+	}))
 }
 
 // Await returns when every slot is served by a node that answers, and every
@@ -233,7 +248,7 @@ func (nodes *redisNodes) createCluster(args []string) error {
 		if err := n.create(append([]string{
 			"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus),
 			"--cluster-node-timeout", "2000", "--cluster-replica-validity-factor", "0",
-			"--appendonly", "yes", "--repl-diskless-sync-delay", "0",
+			"--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0",
 		}, args...)); err != nil {
 			return err
 		}

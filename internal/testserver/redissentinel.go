@@ -120,7 +120,7 @@ func (nodes *redisNodes) createSentinel(args []string) error {
 		n := new(redis)
 		*nodes = append(*nodes, n)
 		own := append([]string{
-			"--appendonly", "yes", "--repl-diskless-sync-delay", "0",
+			"--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0",
 			// A master that comes back takes itself for one until the sentinels
 			// have told it; what it takes until then is lost.
 			"--min-replicas-to-write", "1", "--min-replicas-max-lag", "3",
@@ -192,8 +192,8 @@ func (r *redis) writeSentinelConfig() (path string, err error) {
 		return path, nil
 	}
 	text := fmt.Sprintf(`sentinel monitor %[1]s 127.0.0.1 %[2]d 2
-sentinel down-after-milliseconds %[1]s 1000
-sentinel failover-timeout %[1]s 3000
+sentinel down-after-milliseconds %[1]s 3000
+sentinel failover-timeout %[1]s 6000
 sentinel parallel-syncs %[1]s 2
 `, sentinelMaster, r.sentinelOf)
 	return path, os.WriteFile(path, []byte(text), 0o600)

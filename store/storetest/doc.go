@@ -14,7 +14,8 @@
 //
 // The core semantics then need no tests of the backend's own. An engine that
 // keeps dates runs the suite once more in another time zone: that is another
-// harness. A check that fails is named by area and story; a random one prints
+// harness. What is optional in the contract, such as [store.SubjectIndex], is
+// checked where the backend has it, and the log says where not. A check that fails is named by area and story; a random one prints
 // its seed and all that it did.
 //
 // The package knows the contract and the harness, and nothing of any engine.

@@ -1,0 +1,271 @@
+//go:build faults
+
+package faults_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+)
+
+// site is an application of several instances behind one name.
+type site struct {
+	counters
+	t         *testing.T
+	url       *url.URL
+	instances []*httptest.Server
+	cookie    string // its name
+}
+
+const siteName = "https://shop.example"
+
+func newSite(t *testing.T, stores []*redisstore.Store) *site {
+	t.Helper()
+	key, err := config.ParseKey("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{key}
+	s := &site{t: t}
+	s.url, _ = url.Parse(siteName)
+	for _, one := range stores {
+		m, err := session.NewManager(cfg, store.New(one, store.WithTimeout(callTimeout)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.cookie = m.CookieName()
+		s.instances = append(s.instances, httptest.NewServer(m.Middleware(pages())))
+	}
+	return s
+}
+
+func (s *site) close() {
+	for _, one := range s.instances {
+		one.Close()
+	}
+}
+
+// pages are those of the application.
+func pages() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(pattern string, h func(ctx context.Context, r *http.Request, s *session.Session) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			answer, err := h(r.Context(), r, session.FromContext(r.Context()))
+			if err != nil {
+				http.Error(w, "", http.StatusInternalServerError)
+				return
+			}
+			_ = json.NewEncoder(w).Encode(answer)
+		})
+	}
+	handle("/read", func(ctx context.Context, _ *http.Request, s *session.Session) (any, error) {
+		keys, err := s.Keys(ctx)
+		return keys, err
+	})
+	handle("/write/{key}", func(ctx context.Context, r *http.Request, s *session.Session) (any, error) {
+		return nil, s.Set(ctx, r.PathValue("key"), true)
+	})
+	handle("/login/{subject}/{key}", func(ctx context.Context, r *http.Request, s *session.Session) (any, error) {
+		if err := s.SignIn(ctx, r.PathValue("subject")); err != nil {
+			return nil, err
+		}
+		return nil, s.Set(ctx, r.PathValue("key"), true)
+	})
+	handle("/logout", func(_ context.Context, _ *http.Request, s *session.Session) (any, error) { return nil, s.Invalidate() })
+	return mux
+}
+
+// healed visits each instance until it reads and writes, and gives the time
+// that the slowest took.
+func (s *site) healed(t *testing.T) time.Duration {
+	began := time.Now()
+	for i := range s.instances {
+		v := s.visitor(0, 0)
+		for {
+			if _, ok := v.get(i, "/write/probe"); ok {
+				if keys, ok := v.get(i, "/read"); ok && len(keys) == 1 {
+					break
+				}
+			}
+			if time.Since(began) > 2*healTimeout {
+				t.Fatal("it never healed")
+			}
+			pause(5 * time.Millisecond)
+		}
+	}
+	return time.Since(began)
+}
+
+// visitor has a browser, and remembers what it was told.
+type visitor struct {
+	site    *site
+	random  *rand.Rand
+	client  *http.Client
+	number  int
+	written int
+	has     map[string]bool // what the session surely holds
+	sure    bool            // the cookie in the jar is surely that of a live session
+	dead    []string        // cookies that surely open nothing any more
+	left    []leftBehind
+}
+
+// leftBehind is a session that its visitor goes on without.
+type leftBehind struct {
+	cookie string
+	has    map[string]bool
+}
+
+func (s *site) visitor(seed uint64, n int) *visitor {
+	v := &visitor{site: s, number: n, random: rand.New(rand.NewPCG(seed, uint64(n)+1))}
+	v.fresh()
+	return v
+}
+
+func (v *visitor) fresh() {
+	jar, _ := cookiejar.New(nil)
+	v.client = &http.Client{Jar: jar, Transport: http.DefaultTransport}
+	v.has, v.sure = map[string]bool{}, true
+}
+
+// get asks an instance for a page; the cookies are those of the site. ok says
+// that it was answered with 200.
+func (v *visitor) get(instance int, path string) (keys []string, ok bool) {
+	return v.getWith(instance, path, v.client.Jar.Cookies(v.site.url))
+}
+
+func (v *visitor) getWith(instance int, path string, cookies []*http.Cookie) (keys []string, ok bool) {
+	r, err := http.NewRequest(http.MethodGet, v.site.instances[instance].URL+path, nil)
+	if err != nil {
+		v.site.t.Error(err)
+		return nil, false
+	}
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	began := time.Now()
+	response, err := http.DefaultTransport.RoundTrip(r)
+	took := int64(time.Since(began))
+	for longest := v.site.longest.Load(); took > longest && !v.site.longest.CompareAndSwap(longest, took); {
+		longest = v.site.longest.Load()
+	}
+	v.site.requests.Add(1)
+	if err != nil {
+		v.site.t.Error(err)
+		return nil, false
+	}
+	defer response.Body.Close()
+	v.client.Jar.SetCookies(v.site.url, response.Cookies())
+	if response.StatusCode != http.StatusOK {
+		v.site.failed.Add(1)
+		return nil, false
+	}
+	_ = json.NewDecoder(response.Body).Decode(&keys)
+	return keys, true
+}
+
+func (v *visitor) sessionCookie() string {
+	for _, c := range v.client.Jar.Cookies(v.site.url) {
+		if c.Name == v.site.cookie {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// act does one thing, on any instance.
+func (v *visitor) act() {
+	instance := v.random.IntN(len(v.site.instances))
+	before := v.sessionCookie()
+	v.written++
+	key := fmt.Sprint("key-", v.written)
+	switch n := v.random.IntN(100); {
+	case n < 55:
+		if _, ok := v.get(instance, "/write/"+key); ok {
+			v.acknowledged(key)
+		}
+	case n < 90:
+		_, _ = v.get(instance, "/read")
+	case n < 96:
+		if _, ok := v.get(instance, fmt.Sprintf("/login/user-%d/%s", v.number%8, key)); ok {
+			v.acknowledged(key)
+			if before != "" && v.sessionCookie() != before {
+				v.ends(before)
+			}
+		} else {
+			v.sure = false // it may have been renewed, under an ID that was never sent
+		}
+	default:
+		if before == "" {
+			return
+		}
+		if _, ok := v.get(instance, "/logout"); ok {
+			v.ends(before)
+		}
+		v.fresh()
+	}
+	if len(v.has) > 200 || !v.sure {
+		if v.sure {
+			v.left = append(v.left, leftBehind{v.sessionCookie(), v.has})
+		}
+		v.fresh()
+	}
+}
+
+func (v *visitor) acknowledged(key string) {
+	v.has[key] = true
+	v.site.counters.acknowledged.Add(1)
+}
+
+func (v *visitor) ends(cookie string) {
+	v.dead = append(v.dead, cookie)
+	v.site.ended.Add(1)
+}
+
+// check says what is wrong once all is over.
+func (v *visitor) check() (problems []string) {
+	if cookie := v.sessionCookie(); cookie != "" {
+		v.left = append(v.left, leftBehind{cookie, v.has})
+	}
+	for n, one := range v.left {
+		var keys []string
+		for range 20 {
+			var ok bool
+			if keys, ok = v.getWith(n%len(v.site.instances), "/read", v.cookies(one.cookie)); ok {
+				break
+			}
+			pause(50 * time.Millisecond)
+		}
+		lost := maps.Clone(one.has)
+		for _, key := range keys {
+			delete(lost, key)
+		}
+		if len(lost) > 0 {
+			problems = append(problems, fmt.Sprintf("visitor %d: %d of %d acknowledged writes are lost", v.number, len(lost), len(one.has)))
+		}
+	}
+	for _, cookie := range v.dead {
+		keys, _ := v.getWith(0, "/read", v.cookies(cookie))
+		if len(keys) > 0 {
+			problems = append(problems, fmt.Sprintf("visitor %d: a session that had ended is back", v.number))
+		}
+	}
+	return problems
+}
+
+func (v *visitor) cookies(session string) []*http.Cookie {
+	return []*http.Cookie{{Name: v.site.cookie, Value: session}}
+}
