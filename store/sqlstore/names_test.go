@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/fxsession/sessions/store"
@@ -45,11 +46,15 @@ func TestNamesThatAreNoNamesAreRefused(t *testing.T) {
 	}
 }
 
+var runsOfNames atomic.Int64
+
 // Reserved words, upper case and the longest names are names like any other;
 // those that are alike to their last letters stay apart.
 func TestNamesAreQuoted(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 62)
+	// The tables stay on the shared servers, for the next run of a -count.
+	run := 1000 * int(runsOfNames.Add(1))
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
@@ -60,16 +65,16 @@ func TestNamesAreQuoted(t *testing.T) {
 					t.Errorf("migrate %s: %v", name, err)
 					continue
 				}
-				if err := s.Create(t.Context(), key(i), record("a", `1`)); err != nil {
+				if err := s.Create(t.Context(), key(run+i), record("a", `1`)); err != nil {
 					t.Errorf("create in %s: %v", name, err)
 				}
-				if err := s.ChangeKey(t.Context(), key(i), key(100+i), store.Change{Remove: []string{"a"}}); err != nil {
+				if err := s.ChangeKey(t.Context(), key(run+i), key(run+100+i), store.Change{Remove: []string{"a"}}); err != nil {
 					t.Errorf("change key in %s: %v", name, err)
 				}
-				if _, err := s.Load(t.Context(), key(100+i)); err != nil {
+				if _, err := s.Load(t.Context(), key(run+100+i)); err != nil {
 					t.Errorf("load from %s: %v", name, err)
 				}
-				if _, err := s.Load(t.Context(), key(99+i)); !errors.Is(err, store.ErrNotFound) {
+				if _, err := s.Load(t.Context(), key(run+99+i)); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("what is in another table is in %s as well: %v", name, err)
 				}
 			}
@@ -88,7 +93,7 @@ func TestASchemaKeepsTablesApart(t *testing.T) {
 			case sqlstore.SQLite:
 				run(t, db, "ATTACH ':memory:' AS \"Web\"")
 			default:
-				run(t, db, "CREATE SCHEMA "+map[sqlstore.Dialect]string{sqlstore.Postgres: `"Web"`, sqlstore.MySQL: "Web"}[e.dialect])
+				run(t, db, "CREATE SCHEMA IF NOT EXISTS "+map[sqlstore.Dialect]string{sqlstore.Postgres: `"Web"`, sqlstore.MySQL: "Web"}[e.dialect])
 			}
 			in := newStore(t, db, e.dialect, sqlstore.WithTable(table), sqlstore.WithSchema("Web"))
 			out := newStore(t, db, e.dialect, sqlstore.WithTable(table))
