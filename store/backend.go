@@ -87,6 +87,14 @@ type SubjectIndex interface {
 	DeleteBySubject(ctx context.Context, subject string, except ...Key) (int, error)
 }
 
+// Counter is a Backend that knows how many records it holds without looking for
+// them.
+type Counter interface {
+	// Count is how many there are, expired ones that are still to be swept
+	// among them.
+	Count() int
+}
+
 // InProcess is a Backend whose calls wait for nothing outside of the process,
 // so that a SessionStore need not bound them in time.
 type InProcess interface {

@@ -41,10 +41,13 @@ type options struct {
 func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
 // WithMeterProvider records the duration of every operation, by operation and
-// outcome, in the histogram session.store.operation.duration (seconds).
+// outcome, in the histogram session.store.operation.duration (seconds), and for
+// a backend that is a [Counter] how many records there are, in
+// session.store.records.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
 
-// WithTracerProvider makes a span of every operation.
+// WithTracerProvider makes a span of every operation. Of those that failed
+// because the backend was unavailable, error.type says so.
 func WithTracerProvider(p trace.TracerProvider) Option { return func(o *options) { o.tracers = p } }
 
 // New makes a SessionStore over b. A Backend that is [InProcess] is called
@@ -57,7 +60,7 @@ func New(b Backend, opts ...Option) *SessionStore {
 	if _, ok := b.(InProcess); ok {
 		o.timeout = 0
 	}
-	return &SessionStore{backend: b, timeout: o.timeout, telemetry: newTelemetry(o.meters, o.tracers)}
+	return &SessionStore{backend: b, timeout: o.timeout, telemetry: newTelemetry(b, o.meters, o.tracers)}
 }
 
 // Create inserts rec under key. ErrDuplicateKey when a live record is there;
@@ -164,6 +167,12 @@ func (s *SessionStore) DeleteBySubject(ctx context.Context, subject string, exce
 	return n, c.end(err)
 }
 
+// FindsSubjects reports whether the backend is a [SubjectIndex].
+func (s *SessionStore) FindsSubjects() bool {
+	_, ok := s.backend.(SubjectIndex)
+	return ok
+}
+
 // subjectIndex gives the backend's index, if subject can be looked up in it.
 func (s *SessionStore) subjectIndex(subject string) (SubjectIndex, error) {
 	if subject == "" {
@@ -205,6 +214,7 @@ func (s *SessionStore) Migrate(ctx context.Context) error {
 // Close closes a backend that is an [io.Closer]. Nothing else may be called
 // afterwards.
 func (s *SessionStore) Close() error {
+	s.telemetry.close()
 	c, ok := s.backend.(io.Closer)
 	if !ok {
 		return nil

@@ -39,10 +39,11 @@ func (op operation) String() string {
 // telemetry measures and traces; a nil *telemetry costs nothing.
 type telemetry struct {
 	duration metric.Float64Histogram
+	records  metric.Registration // nil: the backend does not count them
 	tracer   trace.Tracer
 }
 
-func newTelemetry(meters metric.MeterProvider, tracers trace.TracerProvider) *telemetry {
+func newTelemetry(b Backend, meters metric.MeterProvider, tracers trace.TracerProvider) *telemetry {
 	if meters == nil && tracers == nil {
 		return nil
 	}
@@ -52,13 +53,31 @@ func newTelemetry(meters metric.MeterProvider, tracers trace.TracerProvider) *te
 	if tracers == nil {
 		tracers = tracenoop.NewTracerProvider()
 	}
-	// The name and the unit are constants, so that the error cannot occur; the
-	// instrument is usable in any case.
-	duration, _ := meters.Meter(scope).Float64Histogram("session.store.operation.duration",
+	// Names and units are constants, so that no error can occur; the instruments
+	// are usable in any case.
+	meter := meters.Meter(scope)
+	duration, _ := meter.Float64Histogram("session.store.operation.duration",
 		metric.WithUnit("s"),
 		metric.WithDescription("How long an operation of the session store took, by operation and outcome."),
 		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5))
-	return &telemetry{duration: duration, tracer: tracers.Tracer(scope)}
+	t := &telemetry{duration: duration, tracer: tracers.Tracer(scope)}
+	if counter, ok := b.(Counter); ok {
+		records, _ := meter.Int64ObservableUpDownCounter("session.store.records",
+			metric.WithUnit("{record}"),
+			metric.WithDescription("Records that the store holds, expired ones that are still to be swept among them."))
+		t.records, _ = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+			o.ObserveInt64(records, int64(counter.Count()))
+			return nil
+		}, records)
+	}
+	return t
+}
+
+// close ends what was registered.
+func (t *telemetry) close() {
+	if t != nil && t.records != nil {
+		_ = t.records.Unregister() // its callback is its own: the error is always nil
+	}
 }
 
 func (t *telemetry) start(ctx context.Context, op operation) (context.Context, trace.Span) {
@@ -70,6 +89,7 @@ func (t *telemetry) end(ctx context.Context, span trace.Span, op operation, took
 	t.duration.Record(ctx, took.Seconds(), metric.WithAttributes(attribute.String("operation", op.String()), outcome))
 	span.SetAttributes(outcome)
 	if outcome.Value.AsString() == "unavailable" {
+		span.SetAttributes(attribute.String("error.type", outcome.Value.AsString()))
 		span.SetStatus(codes.Error, err.Error())
 	}
 	span.End()

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,8 +100,12 @@ func TestEveryOperationIsASpan(t *testing.T) {
 			if !seen.Equal(span.SpanContext()) {
 				t.Errorf("%s: the backend was not called within the span", op)
 			}
-			if attrs := span.Attributes(); len(attrs) != 1 || attrs[0] != attribute.String("outcome", outcome) {
-				t.Errorf("%s: attributes %v, want the outcome %s alone", op, attrs, outcome)
+			want := []attribute.KeyValue{attribute.String("outcome", outcome)}
+			if outcome == "unavailable" { // as the semantic conventions name what went wrong
+				want = append(want, attribute.String("error.type", outcome))
+			}
+			if attrs := span.Attributes(); !slices.Equal(attrs, want) {
+				t.Errorf("%s: attributes %v, want %v", op, attrs, want)
 			}
 			status := span.Status()
 			if failed := status.Code == codes.Error; failed != (outcome == "unavailable") {
@@ -124,5 +129,50 @@ func TestTelemetryChangesNoAnswer(t *testing.T) {
 				t.Errorf("%s, %s: error %v, want %v", op, outcome, measured, plain)
 			}
 		}
+	}
+}
+
+// counting is a backend that knows how many records it has.
+type counting struct {
+	store.Backend
+	n int
+}
+
+func (c counting) Count() int { return c.n }
+
+func TestRecordsAreCountedWhereThatIsCheap(t *testing.T) {
+	t.Parallel()
+	reader := metric.NewManualReader()
+	meters := metric.NewMeterProvider(metric.WithReader(reader))
+	count := func() (points []metricdata.DataPoint[int64]) {
+		t.Helper()
+		var all metricdata.ResourceMetrics
+		if err := reader.Collect(t.Context(), &all); err != nil {
+			t.Fatal(err)
+		}
+		for _, scope := range all.ScopeMetrics {
+			for _, m := range scope.Metrics {
+				if m.Name == "session.store.records" {
+					points = append(points, m.Data.(metricdata.Sum[int64]).DataPoints...)
+				}
+			}
+		}
+		return points
+	}
+	bare := store.New(answering(nil), store.WithMeterProvider(meters))
+	if points := count(); len(points) != 0 {
+		t.Errorf("a backend that does not count: %v", points)
+	}
+	s := store.New(counting{answering(nil), 7}, store.WithMeterProvider(meters))
+	if points := count(); len(points) != 1 || points[0].Value != 7 || points[0].Attributes.Len() != 0 {
+		t.Errorf("got %v, want 7", points)
+	}
+	for _, s := range []*store.SessionStore{s, bare} {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if points := count(); len(points) != 0 {
+		t.Errorf("after it was closed: %v", points)
 	}
 }

@@ -183,6 +183,10 @@ func (s *Store) delete(key store.Key, meant func(entry) bool) error {
 	return nil
 }
 
+// Count is how many records there are, expired ones that are still to be swept
+// among them.
+func (s *Store) Count() int { return int(s.held.Load()) }
+
 // reserve counts one more record, unless the bound is reached.
 func (s *Store) reserve() bool {
 	for {
