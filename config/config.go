@@ -73,6 +73,21 @@ type StateConfig struct {
 	// MissingServerState says what becomes of a session whose record is no
 	// longer in the store. It must not be empty.
 	MissingServerState MissingServerState `koanf:"missing_server_state"`
+	// MaxSessionsPerSubject is how many sessions one subject may be signed in
+	// with at a time; 0 means any number. Above 0 it needs a backend that finds
+	// the sessions of a subject, as all of this module do.
+	MaxSessionsPerSubject int `koanf:"max_sessions_per_subject"`
+	// MaxSessionsPolicy says what a sign-in beyond that does. It must not be
+	// empty.
+	MaxSessionsPolicy MaxSessionsPolicy `koanf:"max_sessions_policy"`
+	// LastSeenInterval is how old what is known of a signed-in session's last
+	// request may become before a request that reads the session notes itself,
+	// by one write to the store. 0 notes sign-ins alone.
+	LastSeenInterval time.Duration `koanf:"last_seen_interval"`
+	// WatchInterval is how often a response that waits for the end of its
+	// session asks the store, and so how late it hears of an end on another
+	// instance at most. It must be above 0.
+	WatchInterval time.Duration `koanf:"watch_interval"`
 }
 
 // StoreConfig says where the records are kept.

@@ -26,6 +26,9 @@ func Default() SessionConfig {
 			MaxLifetime:           30 * 24 * time.Hour,
 			ServerStateCreation:   ServerStateCreationNeverSkip,
 			MissingServerState:    MissingServerStateReject,
+			MaxSessionsPolicy:     MaxSessionsEvictOldest,
+			LastSeenInterval:      5 * time.Minute,
+			WatchInterval:         10 * time.Second,
 		},
 		Store: StoreConfig{
 			Driver:  DriverMemory,

@@ -120,6 +120,20 @@ func (MissingServerState) allowed() []string {
 	return texts(MissingServerStateReject, MissingServerStateAllow)
 }
 
+// MaxSessionsPolicy says what a sign-in does that would exceed
+// MaxSessionsPerSubject.
+type MaxSessionsPolicy string
+
+const (
+	// MaxSessionsEvictOldest ends the session of the subject that was signed in
+	// first.
+	MaxSessionsEvictOldest MaxSessionsPolicy = "evict_oldest"
+	// MaxSessionsDeny refuses the sign-in.
+	MaxSessionsDeny MaxSessionsPolicy = "deny"
+)
+
+func (MaxSessionsPolicy) allowed() []string { return texts(MaxSessionsEvictOldest, MaxSessionsDeny) }
+
 // StoreDriver names a backend.
 type StoreDriver string
 

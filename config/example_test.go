@@ -86,6 +86,10 @@ func ExampleWrite() {
 	//     max_lifetime: 720h
 	//     server_state_creation: never_skip
 	//     missing_server_state: reject
+	//     max_sessions_per_subject: 0
+	//     max_sessions_policy: evict_oldest
+	//     last_seen_interval: 5m
+	//     watch_interval: 10s
 	//   store:
 	//     driver: memory
 	//     timeout: 3s

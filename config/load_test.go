@@ -128,7 +128,8 @@ func everyField(t *testing.T) config.SessionConfig {
 		State: config.StateConfig{
 			TTL: 90 * time.Minute, ExtendTTL: config.ExtendTTLOnStateChanges, TTLExtensionThreshold: 0.25,
 			MaxLifetime: 48 * time.Hour, ServerStateCreation: config.ServerStateCreationSkipIfEmpty,
-			MissingServerState: config.MissingServerStateAllow,
+			MissingServerState: config.MissingServerStateAllow, MaxSessionsPerSubject: 5, MaxSessionsPolicy: config.MaxSessionsDeny,
+			LastSeenInterval: time.Minute, WatchInterval: 2 * time.Second,
 		},
 		Store: config.StoreConfig{
 			Driver: config.DriverSQL, Timeout: 1500 * time.Millisecond,
@@ -173,6 +174,10 @@ session:
     max_lifetime: 2d
     server_state_creation: skip_if_empty
     missing_server_state: allow
+    max_sessions_per_subject: 5
+    max_sessions_policy: deny
+    last_seen_interval: 1m
+    watch_interval: 2s
   store:
     driver: sql
     timeout: 1.5s
@@ -198,7 +203,8 @@ const everyFieldJSON = `{"session": {
   },
   "state": {
     "ttl": "1h30m", "extend_ttl": "on_state_changes", "ttl_extension_threshold": 0.25, "max_lifetime": "48h",
-    "server_state_creation": "skip_if_empty", "missing_server_state": "allow"
+    "server_state_creation": "skip_if_empty", "missing_server_state": "allow",
+    "max_sessions_per_subject": 5, "max_sessions_policy": "deny", "last_seen_interval": "60s", "watch_interval": "2s"
   },
   "store": {
     "driver": "sql", "timeout": "1500ms", "sweep": {"interval": "0s", "batch": 50}, "memory": {"max_sessions": 10},
@@ -224,7 +230,8 @@ var everyFieldEnviron = []string{
 	"SESSION_COOKIE_KEYS=" + keyA + ", " + keyB,
 	"SESSION_STATE_TTL=90m", "SESSION_STATE_EXTEND_TTL=on_state_changes", "SESSION_STATE_TTL_EXTENSION_THRESHOLD=0.25",
 	"SESSION_STATE_MAX_LIFETIME=48h", "SESSION_STATE_SERVER_STATE_CREATION=skip_if_empty",
-	"SESSION_STATE_MISSING_SERVER_STATE=allow",
+	"SESSION_STATE_MISSING_SERVER_STATE=allow", "SESSION_STATE_MAX_SESSIONS_PER_SUBJECT=5",
+	"SESSION_STATE_MAX_SESSIONS_POLICY=deny", "SESSION_STATE_LAST_SEEN_INTERVAL=1m", "SESSION_STATE_WATCH_INTERVAL=2s",
 	"SESSION_STORE_DRIVER=sql", "SESSION_STORE_TIMEOUT=1.5s", "SESSION_STORE_SWEEP_INTERVAL=0", "SESSION_STORE_SWEEP_BATCH=50",
 	"SESSION_STORE_MEMORY_MAX_SESSIONS=10", "SESSION_STORE_REDIS_URL=rediss://redis.example:6380/1",
 	"SESSION_STORE_REDIS_USERNAME=app", "SESSION_STORE_REDIS_PASSWORD=p: #ä", "SESSION_STORE_REDIS_TLS_ENABLED=true",

@@ -193,6 +193,22 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			"session.store.redis.client_cache.ttl (app.yaml:1): 0s: must be at least 1ms",
 		},
 		{
+			"fewer sessions of a subject than none", fromYAML("session: {state: {max_sessions_per_subject: -1}}"),
+			"session.state.max_sessions_per_subject (app.yaml:1): -1: must not be below 0; 0 is no limit",
+		},
+		{
+			"a policy that is none", fromYAML("session: {state: {max_sessions_policy: oldest}}"),
+			`session.state.max_sessions_policy (app.yaml:1): "oldest": must be evict_oldest or deny`,
+		},
+		{
+			"seen before now", fromYAML("session: {state: {last_seen_interval: -1s}}"),
+			"session.state.last_seen_interval (app.yaml:1): -1s: must not be below 0; 0 notes sign-ins alone",
+		},
+		{
+			"a watch without a pause", fromYAML("session: {state: {watch_interval: 0}}"),
+			"session.state.watch_interval (app.yaml:1): 0s: must be above 0",
+		},
+		{
 			"fewer sessions than none", fromYAML("session: {store: {memory: {max_sessions: -1}}}"),
 			"session.store.memory.max_sessions (app.yaml:1): -1: must not be below 0; 0 is no limit",
 		},

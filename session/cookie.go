@@ -68,7 +68,7 @@ func (s *Session) outgoing() *http.Cookie {
 		s.held = heldCookie{}
 		return s.m.removal()
 	}
-	now := payload{record: s.record, id: s.id, began: s.began, expires: s.expires}
+	now := payload{record: s.record, id: s.id, began: s.began, expires: s.expires, terms: s.terms}
 	if s.held.valid && s.held.payload == now && !s.clientChanged && !s.m.sendAlways {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (s *Session) outgoing() *http.Cookie {
 	}
 	c := s.m.template
 	c.Value = s.m.sealer.Seal(text)
-	if s.m.persistent {
+	if s.persistent() {
 		c.MaxAge = max(1, int((s.expires-s.m.now()+999)/1000))
 	}
 	s.held = heldCookie{present: true, valid: true, payload: now}

@@ -446,7 +446,11 @@ func TestAPayloadOfAnotherFormDoesNotOpen(t *testing.T) {
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}
 	for name, payload := range map[string][]byte{
 		"nothing":                  {},
-		"an unknown flag":          append([]byte{2}, good[1:]...),
+		"an unknown flag":          append([]byte{16}, good[1:]...),
+		"two kinds of cookie":      append([]byte{2 | 4}, good[1:]...),
+		"a TTL that is missing":    append([]byte{8}, good[1:]...),
+		"a TTL of nothing":         append(append([]byte{8}, good[1:]...), 0),
+		"a TTL out of range":       append(append([]byte{8}, good[1:]...), huge...),
 		"flags alone":              {0},
 		"a record without an ID":   append([]byte{1}, good[1:]...),
 		"half an ID":               {1, 1, 2, 3, 4, 5, 6, 7, 8},

@@ -21,6 +21,7 @@ type env struct {
 	*testing.T
 	*session.Manager
 	spy     *spy
+	seen    recorder
 	harness testbackends.Harness
 
 	mu  sync.Mutex
@@ -58,11 +59,53 @@ func (e *env) manager(changes ...func(*config.SessionConfig)) *session.Manager {
 	for _, change := range changes {
 		change(&cfg)
 	}
-	m, err := session.NewManager(cfg, store.New(e.spy), session.WithClock(e.time))
+	return e.managerOver(store.New(e.spy), cfg)
+}
+
+// managerOver makes a Manager whose events the environment records.
+func (e *env) managerOver(s *store.SessionStore, cfg config.SessionConfig) *session.Manager {
+	e.Helper()
+	m, err := session.NewManager(cfg, s, session.WithClock(e.time), session.WithObserver(&e.seen))
 	if err != nil {
 		e.Fatal(err)
 	}
 	return m
+}
+
+// recorder keeps the events of Managers.
+type recorder struct {
+	mu     sync.Mutex
+	events []session.Event
+}
+
+func (r *recorder) Observe(_ context.Context, e session.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = append(r.events, e)
+}
+
+// take gives the events since the last time.
+func (r *recorder) take() []session.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	events := r.events
+	r.events = nil
+	return events
+}
+
+// wantEvents checks which events there were since the last time.
+func (e *env) wantEvents(want ...session.EventKind) []session.Event {
+	e.Helper()
+	events := e.seen.take()
+	var got []session.EventKind
+	for _, event := range events {
+		got = append(got, event.Kind)
+	}
+	if !slices.Equal(got, want) {
+		e.Errorf("the events are %q, want %q", got, want)
+		return make([]session.Event, len(want))
+	}
+	return events
 }
 
 func (e *env) time() time.Time {
@@ -183,11 +226,27 @@ func (s *spy) Delete(ctx context.Context, key store.Key) error {
 	return s.Backend.Delete(ctx, key)
 }
 
+func (s *spy) ListBySubject(ctx context.Context, subject string) ([]store.Entry, error) {
+	if err := s.note("list"); err != nil {
+		return nil, err
+	}
+	return s.Backend.(store.SubjectIndex).ListBySubject(ctx, subject)
+}
+
+func (s *spy) DeleteBySubject(ctx context.Context, subject string, except ...store.Key) (int, error) {
+	if err := s.note("delete by subject"); err != nil {
+		return 0, err
+	}
+	return s.Backend.(store.SubjectIndex).DeleteBySubject(ctx, subject, except...)
+}
+
 // browser is one client of a Manager, with the cookie that it holds.
 type browser struct {
-	e      *env
-	m      *session.Manager
-	cookie *http.Cookie
+	e       *env
+	m       *session.Manager
+	cookie  *http.Cookie
+	agent   string
+	address string // of its connections, with a port
 }
 
 func (e *env) browser() *browser { return &browser{e: e, m: e.Manager} }
@@ -216,6 +275,12 @@ func (b *browser) serveHTTP(handle http.HandlerFunc) *http.Response {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if b.cookie != nil {
 		r.AddCookie(b.cookie)
+	}
+	if b.agent != "" {
+		r.Header.Set("User-Agent", b.agent)
+	}
+	if b.address != "" {
+		r.RemoteAddr = b.address
 	}
 	w := httptest.NewRecorder()
 	b.m.Middleware(handle).ServeHTTP(w, r)

@@ -3,6 +3,8 @@ package session
 import (
 	"errors"
 	"fmt"
+
+	"github.com/fxsession/sessions/store"
 )
 
 // What the methods of a Session return beside the errors of package store.
@@ -28,12 +30,25 @@ var (
 	ErrNoKeys = errors.New("session: session.cookie.keys is empty: make a key with `openssl rand -base64 32`, and give every instance the same")
 	// ErrEmptySubject: SignIn was called with the empty subject, which means nobody.
 	ErrEmptySubject = errors.New("session: sign in: the subject is empty")
+	// ErrNotSignedIn: RevokeOthers for a session that nobody is signed in with.
+	ErrNotSignedIn = errors.New("session: nobody is signed in")
+	// ErrTooManySessions: a sign-in that state.max_sessions_per_subject denies.
+	ErrTooManySessions = errors.New("session: sign in: the subject has as many sessions as it may: it has to sign out elsewhere first")
 	// ErrNotSaved is what an ErrorHandler gets when a session could not be
 	// saved; the error of the store is wrapped as well.
 	ErrNotSaved = errors.New("session: not saved")
 	// ErrInvalidValue is wrapped by every ValueError.
 	ErrInvalidValue = errors.New("the value is not what JSON or the type allows")
 )
+
+// errNotTheirs is what Revoke returns for a key that is not one of the subject's.
+var errNotTheirs = fmt.Errorf("session: revoke: the subject has no such session: %w", store.ErrNotFound)
+
+// errNoTurn is for a sign-in that waited too long for others of its subject.
+var errNoTurn = fmt.Errorf("session: sign in: other sign-ins of the subject are under way: %w", store.ErrConflict)
+
+// ended reports whether err says that a record was deleted or renewed.
+func ended(err error) bool { return errors.Is(err, store.ErrEnded) }
 
 // ValueError says that a value could not be encoded to JSON, or decoded into
 // the type asked for. It names the state key and the side, never the value. It

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fxsession/sessions/internal/statecodec"
+	"github.com/fxsession/sessions/store"
 )
 
 // Incoming is what the cookie of a request says, verified and not yet
@@ -84,12 +85,17 @@ type payload struct {
 	record         bool
 	id             rawID // zero without a record
 	began, expires int64
+	terms          terms
 }
 
 const (
-	flagRecord = 1 << 0
-	// maxPayload is the longest fixed part, in bytes: flags, ID, two times.
-	maxPayload = 1 + len(rawID{}) + 2*binary.MaxVarintLen64
+	flagRecord     = 1 << 0
+	flagPersistent = 1 << 1 // the session has a kind of cookie of its own
+	flagSession    = 1 << 2 // likewise
+	flagTTL        = 1 << 3 // the session has a TTL of its own
+	allFlags       = flagRecord | flagPersistent | flagSession | flagTTL
+	// maxPayload is the longest fixed part, in bytes: flags, ID, two times, a TTL.
+	maxPayload = 1 + len(rawID{}) + 3*binary.MaxVarintLen64
 	// maxCookie is what browsers accept for name and value together, in bytes
 	// (RFC 6265bis, 5.6).
 	maxCookie = 4096
@@ -98,41 +104,78 @@ const (
 )
 
 // append writes the payload: flags, the ID if there is a record, when the
-// session began and how long after that it expires, in Unix milliseconds.
+// session began and how long after that it expires, in Unix milliseconds, and
+// its own TTL if it has one.
 func (p payload) append(dst []byte) []byte {
+	flags := byte(0)
 	if p.record {
-		dst = append(dst, flagRecord)
+		flags |= flagRecord
+	}
+	switch p.terms.kind {
+	case kindPersistent:
+		flags |= flagPersistent
+	case kindSession:
+		flags |= flagSession
+	}
+	if p.terms.ttl > 0 {
+		flags |= flagTTL
+	}
+	dst = append(dst, flags)
+	if p.record {
 		dst = append(dst, p.id[:]...)
-	} else {
-		dst = append(dst, 0)
 	}
 	dst = binary.AppendUvarint(dst, uint64(p.began))
-	return binary.AppendUvarint(dst, uint64(p.expires-p.began))
+	dst = binary.AppendUvarint(dst, uint64(p.expires-p.began))
+	if p.terms.ttl > 0 {
+		dst = binary.AppendUvarint(dst, uint64(p.terms.ttl))
+	}
+	return dst
 }
 
 // parse reads what append wrote, and the client state behind it.
 func parse(text []byte) (in incoming, ok bool) {
-	if len(text) == 0 || text[0]&^flagRecord != 0 {
+	if len(text) == 0 || text[0]&^allFlags != 0 {
 		return incoming{}, false
 	}
-	in.payload.record = text[0]&flagRecord != 0
+	flags := text[0]
 	text = text[1:]
-	if in.payload.record {
+	if in.payload.record = flags&flagRecord != 0; in.payload.record {
 		if len(text) < len(rawID{}) {
 			return incoming{}, false
 		}
 		text = text[copy(in.payload.id[:], text):]
 	}
-	began, n := binary.Uvarint(text)
-	if n <= 0 || began > maxTime {
+	switch flags & (flagPersistent | flagSession) {
+	case flagPersistent:
+		in.payload.terms.kind = kindPersistent
+	case flagSession:
+		in.payload.terms.kind = kindSession
+	case flagPersistent | flagSession:
 		return incoming{}, false
 	}
-	lasts, m := binary.Uvarint(text[n:])
-	if m <= 0 || lasts > maxTime {
+	number := func() (n int64, ok bool) {
+		v, size := binary.Uvarint(text)
+		if size <= 0 || v > maxTime {
+			return 0, false
+		}
+		text = text[size:]
+		return int64(v), true
+	}
+	began, ok := number()
+	if !ok {
 		return incoming{}, false
 	}
-	in.payload.began, in.payload.expires = int64(began), int64(began+lasts)
-	if text = text[n+m:]; len(text) > 0 {
+	lasts, ok := number()
+	if !ok {
+		return incoming{}, false
+	}
+	if flags&flagTTL != 0 {
+		if in.payload.terms.ttl, ok = number(); !ok || in.payload.terms.ttl == 0 {
+			return incoming{}, false
+		}
+	}
+	in.payload.began, in.payload.expires = began, began+lasts
+	if len(text) > 0 {
 		client, err := statecodec.Decode(text)
 		if err != nil {
 			return incoming{}, false
@@ -145,10 +188,16 @@ func parse(text []byte) (in incoming, ok bool) {
 // maxTime keeps the sum of two times far from overflow.
 const maxTime = 1 << 60
 
+// found is what there was in a request beside the cookie that counts.
+type found struct {
+	present  bool      // a cookie verifies, expired or not: the client holds one of ours
+	rejected int       // how many do not
+	expired  store.Key // of the first that has expired, if it had a record
+}
+
 // read gives what the first cookie that opens, verifies and has not expired
-// says; nil if there is none. present reports whether one verifies, expired or
-// not: the client then holds a cookie of ours.
-func (m *Manager) read(header http.Header) (in *incoming, present bool) {
+// says; nil if there is none.
+func (m *Manager) read(header http.Header) (in *incoming, f found) {
 	tried := 0
 	for _, line := range header["Cookie"] {
 		for len(line) > 0 && tried < maxCandidates {
@@ -160,17 +209,22 @@ func (m *Manager) read(header http.Header) (in *incoming, present bool) {
 			}
 			tried++
 			got, verdict := m.openCookie(value)
-			if verdict == cookieRejected {
+			switch verdict {
+			case cookieRejected:
+				f.rejected++
 				m.telemetry.rejected()
 				continue
+			case cookieLive:
+				f.present = true
+				return &got, f
 			}
-			present = true
-			if verdict == cookieLive {
-				return &got, true
+			f.present = true
+			if got.payload.record && f.expired == (store.Key{}) {
+				f.expired = got.payload.id.key()
 			}
 		}
 	}
-	return nil, present
+	return nil, f
 }
 
 type verdict int
@@ -199,7 +253,7 @@ func (m *Manager) openCookie(value string) (incoming, verdict) {
 	}
 	now := m.now()
 	if now >= in.payload.expires || m.maxLifetime > 0 && now >= in.payload.began+m.maxLifetime {
-		return incoming{}, cookieExpired
+		return in, cookieExpired
 	}
 	return in, cookieLive
 }

@@ -28,9 +28,15 @@ type Manager struct {
 	logger      *zap.Logger
 	telemetry   *telemetry
 	saveTimeout time.Duration
+	observers   []Observer
+	remoteAddr  func(*http.Request) string
+	watches     watches
+	limit       limit
 
 	// What the configuration says, as the saves need it; times in milliseconds.
 	ttl, maxLifetime int64
+	lastSeen         int64
+	watchInterval    time.Duration
 	threshold        float64
 	extendOnChanges  bool
 	skipIfEmpty      bool
@@ -48,6 +54,8 @@ type options struct {
 	clock       func() time.Time
 	logger      *zap.Logger
 	meters      metric.MeterProvider
+	observers   []Observer
+	remoteAddr  func(*http.Request) string
 }
 
 // WithErrorHandler puts h in the place of the one that answers when a session
@@ -65,6 +73,24 @@ func WithLogger(l *zap.Logger) Option { return func(o *options) { o.logger = l }
 // records that were missing, corrupt or over when they were asked for
 // (session.records.lost, by cause).
 func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
+
+// WithObserver gives every event to o, beside the observers that other options
+// name; nil is none.
+func WithObserver(o Observer) Option {
+	return func(opts *options) {
+		if o != nil {
+			opts.observers = append(opts.observers, o)
+		}
+	}
+}
+
+// WithRemoteAddr says how to find the address of a request's client, which is
+// kept with signed-in sessions and stands in events; it is for programs behind
+// a proxy, and must trust no header that a client can set. Without it, or with
+// nil, it is the address of the connection. Texts above 64 bytes are cut.
+func WithRemoteAddr(find func(*http.Request) string) Option {
+	return func(o *options) { o.remoteAddr = find }
+}
 
 // NewManager makes a Manager. A configuration that is not valid is a
 // *config.Error that lists all that is wrong. Without keys a Manager makes one
@@ -95,6 +121,11 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 		logger:          o.logger,
 		telemetry:       newTelemetry(o.meters),
 		saveTimeout:     cfg.Store.Timeout,
+		observers:       o.observers,
+		remoteAddr:      o.remoteAddr,
+		limit:           limitOf(cfg.State),
+		lastSeen:        wholeMilliseconds(cfg.State.LastSeenInterval),
+		watchInterval:   cfg.State.WatchInterval,
 		ttl:             wholeMilliseconds(cfg.State.TTL),
 		maxLifetime:     wholeMilliseconds(cfg.State.MaxLifetime),
 		threshold:       cfg.State.TTLExtensionThreshold,
@@ -109,6 +140,15 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 	if m.handleError == nil {
 		m.handleError = m.DefaultErrorHandler
 	}
+	if m.remoteAddr == nil {
+		m.remoteAddr = remoteHost
+	}
+	if m.limit.most > 0 && !s.FindsSubjects() {
+		return nil, errNoIndex
+	}
+	if m.telemetry != nil {
+		m.observers = append(m.observers, m.telemetry)
+	}
 	if m.saveTimeout <= 0 {
 		m.saveTimeout = store.DefaultTimeout
 	}
@@ -119,6 +159,9 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 	m.sealer = sealer
 	return m, nil
 }
+
+// errNoIndex is for a limit that the backend cannot keep.
+var errNoIndex = fmt.Errorf("session: session.state.max_sessions_per_subject: %w: the backend must be a store.SubjectIndex", store.ErrUnsupported)
 
 func newSealer(cfg config.SessionConfig, name string, logger *zap.Logger) (*sealing.Sealer, error) {
 	keys := cfg.Cookie.Keys
@@ -168,7 +211,7 @@ func (m *Manager) New(in *Incoming) *Session {
 // Open makes the session of r, as [Manager.Middleware] does; r's cookie is
 // looked at when the session is first touched. [Manager.Finalize] saves it.
 func (m *Manager) Open(r *http.Request) *Session {
-	return &Session{&core{m: m, header: r.Header}}
+	return &Session{&core{m: m, request: r}}
 }
 
 // Finalize saves s and returns the cookie to send with the response, nil when
@@ -206,14 +249,6 @@ func (s *Session) finalize(ctx context.Context) (*http.Cookie, error) {
 
 // now is the time in Unix milliseconds.
 func (m *Manager) now() int64 { return m.clock().UnixMilli() }
-
-// lifeEnd is the expiry of a session that began at began and is touched now.
-func (m *Manager) lifeEnd(now, began int64) int64 {
-	if end := began + m.maxLifetime; m.maxLifetime > 0 && end < now+m.ttl {
-		return end
-	}
-	return now + m.ttl
-}
 
 func wholeMilliseconds(d time.Duration) int64 {
 	n := int64(d / time.Millisecond)

@@ -31,7 +31,7 @@ func (m *Manager) Middleware(next http.Handler) http.Handler {
 		}
 		x := &exchange{}
 		x.session.core = &x.core
-		x.core.m, x.core.header = m, r.Header
+		x.core.m, x.core.request = m, r
 		x.context = requestContext{r.Context(), x}
 		x.request = r.WithContext(&x.context)
 		defer x.close()
@@ -202,11 +202,11 @@ type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 // ErrorStatus is the status that answers err: 409 Conflict when another request
 // has ended or renewed the session (store.ErrEnded) or kept changing it
-// (store.ErrConflict), 413 when the request's body was larger than
+// (store.ErrConflict) or the subject has too many (ErrTooManySessions), 413 when the request's body was larger than
 // [http.MaxBytesReader] allows, 500 else.
 func ErrorStatus(err error) int {
 	switch {
-	case errors.Is(err, store.ErrEnded), errors.Is(err, store.ErrConflict):
+	case errors.Is(err, store.ErrEnded), errors.Is(err, store.ErrConflict), errors.Is(err, ErrTooManySessions):
 		return http.StatusConflict
 	case errors.As(err, new(*http.MaxBytesError)):
 		return http.StatusRequestEntityTooLarge

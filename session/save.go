@@ -35,7 +35,8 @@ func (s *Session) save(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, errAgain):
-		case errors.Is(err, store.ErrConflict) && len(s.updates) > 0:
+		case errors.Is(err, store.ErrConflict) && len(s.updates) > 0 && !errors.Is(err, errNoTurn):
+			s.m.telemetry.conflict(ctx)
 			if ctx = retry.wait(ctx); ctx == nil {
 				return err
 			}
@@ -125,43 +126,63 @@ func (s *Session) deleteRecord(ctx context.Context) error {
 		s.lose(err)
 		return errAgain
 	}
-	s.record, s.id, s.version, s.fate = false, rawID{}, 0, keep
+	if err == nil {
+		s.happened(Event{Kind: EventSignedOut, Key: s.id.key(), Subject: s.wasSubject})
+	}
+	s.m.watches.end(s.id.key())
+	s.forgetRecord()
 	return errAgain
 }
 
+// forgetRecord goes on after the record was deleted.
+func (s *Session) forgetRecord() {
+	s.record, s.id, s.version, s.fate = false, rawID{}, 0, keep
+	s.wasSubject = ""
+}
+
 func (s *Session) renewRecord(ctx context.Context, now int64) error {
-	ch, _ := s.change()
 	id, began, expires := newID(), s.began, s.expires
 	if s.signingIn {
 		began = now
-		expires = s.m.lifeEnd(now, began)
+		expires = s.lifeEnd(now, began)
 	} else if later := s.extension(now); later != 0 {
 		expires = later
 	}
+	ch, _ := s.change(now, began)
 	if expires != s.expires {
 		ch.TTL = milliseconds(expires - now)
 	}
-	err := s.m.store.ChangeKey(ctx, s.id.key(), id.key(), ch)
+	from, to := s.id.key(), id.key()
+	err := s.admitted(ctx, func(ctx context.Context) error { return s.m.store.ChangeKey(ctx, from, to, ch) })
 	if err != nil {
 		return s.noteEnded(err)
 	}
 	s.id, s.began, s.expires, s.fate = id, began, expires, keep
+	s.m.watches.move(s.watching, to)
+	s.m.watches.end(from)
+	in := s.signingIn
 	s.written(ch)
+	if in {
+		s.happened(Event{Kind: EventSignedIn, Key: to, From: from, Subject: s.baseSubject})
+		s.m.evict(ctx, s.baseSubject)
+	} else {
+		s.happened(Event{Kind: EventRenewed, Key: to, From: from, Subject: s.baseSubject})
+	}
 	return nil
 }
 
 func (s *Session) updateRecord(ctx context.Context, now int64) error {
-	ch, dirty := s.change()
+	ch, dirty := s.change(now, s.began)
 	expires := s.expires
 	if later := s.extension(now); later != 0 {
 		expires = later
 		ch.TTL = milliseconds(expires - now)
 	}
 	switch {
-	case dirty || ch.TTL != 0:
+	case dirty || ch.TTL != 0 || len(ch.Set) > 0:
 		if err := s.m.store.Update(ctx, s.id.key(), ch); err != nil {
 			if !dirty && !s.client.dirty() && !errors.Is(err, store.ErrEnded) && !gone(err) {
-				s.m.logger.Warn("session: the TTL could not be extended, the response goes out without", zap.Error(err))
+				s.m.logger.Warn("session: the TTL, or when the client was last seen, could not be stored; the response goes out without", zap.Error(err))
 				return nil
 			}
 			return s.noteEnded(err)
@@ -189,9 +210,20 @@ func (s *Session) owesCookie() bool {
 		(s.clientChanged || s.expires != s.held.payload.expires)
 }
 
+// admitted runs write, which files the record. Where that signs in, the subject
+// may have too many sessions already.
+func (s *Session) admitted(ctx context.Context, write func(context.Context) error) error {
+	if !s.signingIn {
+		return write(ctx)
+	}
+	return s.m.admitting(ctx, *s.subject, s.key(), write)
+}
+
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
 func (s *Session) noteEnded(err error) error {
 	if errors.Is(err, store.ErrEnded) {
+		s.note(EventEndedUnder, s.id.key())
+		s.m.watches.end(s.id.key())
 		s.ended = err
 		return errAgain
 	}
@@ -215,7 +247,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	if !s.begun || s.signingIn {
 		began = now
 	}
-	expires := s.m.lifeEnd(now, began)
+	expires := s.lifeEnd(now, began)
 	rec := store.Record{
 		State:     s.server.state(),
 		CreatedAt: time.UnixMilli(now),
@@ -223,8 +255,9 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	}
 	if s.subject != nil {
 		rec.Subject = *s.subject
+		rec.State = s.withVisit(rec.State, now, began)
 	}
-	err := s.m.store.Create(ctx, id.key(), rec)
+	err := s.admitted(ctx, func(ctx context.Context) error { return s.m.store.Create(ctx, id.key(), rec) })
 	if inDoubt(err) {
 		return err // offered is tried again, so that no record is left that nobody can reach
 	}
@@ -236,9 +269,16 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	s.edits++
 	s.record, s.id, s.version = true, id, 1
 	s.begun, s.began, s.expires = true, began, expires
+	s.m.watches.move(s.watching, id.key())
+	s.happened(Event{Kind: EventCreated, Key: id.key(), Subject: rec.Subject})
+	if rec.Subject != "" {
+		s.seen = now
+		s.happened(Event{Kind: EventSignedIn, Key: id.key(), Subject: rec.Subject})
+		defer s.m.evict(ctx, rec.Subject)
+	}
 	if taken { // by the earlier attempt, with what there was to write then
 		s.version, s.subject = 0, &rec.Subject
-		s.server = bag{known: true, set: rec.State, cleared: true}
+		s.server = bag{known: true, set: s.server.state(), cleared: true}
 		return errAgain
 	}
 	s.baseSubject, s.subject, s.signingIn, s.updates = rec.Subject, nil, false, nil
@@ -251,22 +291,26 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 // keepWithoutRecord is the save of a session that has client state alone.
 func (s *Session) keepWithoutRecord(now int64) {
 	if !s.begun && len(s.client.state()) > 0 {
-		s.begun, s.began, s.expires = true, now, s.m.lifeEnd(now, now)
+		s.begun, s.began, s.expires = true, now, s.lifeEnd(now, now)
 	} else if later := s.extension(now); s.begun && later != 0 {
 		s.expires = later
 	}
 	s.clientSaved()
 }
 
-// change is what the request did to the record; dirty says whether that is
-// anything.
-func (s *Session) change() (ch store.Change, dirty bool) {
+// change is what the request did to the record, now, of a session that began
+// at began; dirty says whether that is anything. That the client was here goes
+// along when it is due, and is nothing by itself.
+func (s *Session) change(now, began int64) (ch store.Change, dirty bool) {
 	ch.Set, ch.Clear, ch.Subject = s.server.set, s.server.cleared, s.subject
 	for key := range s.server.removed {
 		ch.Remove = append(ch.Remove, key)
 	}
 	if len(s.updates) > 0 {
 		ch.IfVersion = s.version
+	}
+	if s.visitDue(now) {
+		ch.Set = s.withVisit(ch.Set, now, began)
 	}
 	return ch, s.server.dirty() || s.subject != nil
 }
@@ -281,6 +325,9 @@ func (s *Session) written(ch store.Change) {
 	}
 	if ch.Subject != nil {
 		s.baseSubject = *ch.Subject
+	}
+	if text := ch.Set[visitKey]; text != nil {
+		s.seen = seenAt(text)
 	}
 	s.subject, s.signingIn, s.updates = nil, false, nil
 	s.server.saved()
@@ -303,10 +350,10 @@ func (s *Session) extension(now int64) int64 {
 	if !s.touched || s.m.extendOnChanges && !s.changes() {
 		return 0
 	}
-	if s.m.threshold < 1 && float64(s.expires-now) >= s.m.threshold*float64(s.m.ttl) {
+	if s.m.threshold < 1 && float64(s.expires-now) >= s.m.threshold*float64(s.ttl()) {
 		return 0
 	}
-	if later := s.m.lifeEnd(now, s.began); later > s.expires {
+	if later := s.lifeEnd(now, s.began); later > s.expires {
 		return later
 	}
 	return 0

@@ -38,11 +38,11 @@ type Session struct {
 type core struct {
 	m *Manager
 
-	saving sync.Mutex // one save at a time, taken before mu
-	mu     sync.Mutex // guards what follows
-	header http.Header
-	opened bool // the request's cookie has been looked at
-	closed bool // the request is over
+	saving  sync.Mutex    // one save at a time, taken before mu
+	mu      sync.Mutex    // guards what follows
+	request *http.Request // nil where the session is no request's
+	opened  bool          // the request's cookie has been looked at
+	closed  bool          // the request is over
 	// started: the headers have left, a cookie can no longer be set.
 	started bool
 	refused bool // the save before that failed
@@ -61,18 +61,22 @@ type core struct {
 	fate        fate
 	version     uint64 // of the record, 0 while not known
 	baseSubject string // as loaded
+	seen        int64  // as loaded: when the client was here last, in Unix milliseconds
+	terms       terms
 
 	server, client bag
 	clientChanged  bool    // the client does not yet have the client state
 	subject        *string // to be set
 	updates        []update
-	replayDue      bool  // the updates are to run again before the next save
-	doubt          error // an ErrUnavailable that may have been a success
-	offered        rawID // of a record that may have been created
+	replayDue      bool   // the updates are to run again before the next save
+	doubt          error  // an ErrUnavailable that may have been a success
+	offered        rawID  // of a record that may have been created
+	wasSubject     string // of the record that is to be deleted, as far as known
 	signingIn      bool
 	invalidated    bool
 	scoped         map[any]any // what each Scoped has made for the request
 	ended          error       // the ErrEnded that the store has given for the record
+	watching       []*watch    // the calls of Done
 }
 
 // heldCookie is what the request's cookie, or the last one sent, says.
@@ -119,9 +123,18 @@ func (s *Session) open() {
 	if s.opened {
 		return
 	}
-	in, present := s.m.read(s.header)
-	s.header = nil
-	s.adopt(in, present)
+	var header http.Header
+	if s.request != nil {
+		header = s.request.Header
+	}
+	in, found := s.m.read(header)
+	for range found.rejected {
+		s.note(EventCookieRejected, store.Key{})
+	}
+	if in == nil && found.expired != (store.Key{}) {
+		s.note(EventExpired, found.expired)
+	}
+	s.adopt(in, found.present)
 }
 
 // adopt goes on with what a cookie says; nil is none.
@@ -135,7 +148,7 @@ func (s *Session) adopt(in *incoming, present bool) {
 	}
 	s.held.valid, s.held.payload = true, in.payload
 	s.begun, s.began, s.expires = true, in.payload.began, in.payload.expires
-	s.record, s.id = in.payload.record, in.payload.id
+	s.record, s.id, s.terms = in.payload.record, in.payload.id, in.payload.terms
 	s.client.learn(in.client, true)
 	if s.m.maxLifetime > 0 { // which may have become shorter since
 		s.expires = min(s.expires, s.began+s.m.maxLifetime)
@@ -182,6 +195,8 @@ func (s *Session) reload(ctx context.Context) error {
 	rec, err := s.m.store.Load(ctx, s.id.key())
 	switch {
 	case err == nil:
+		s.seen = seenAt(rec.State[visitKey])
+		delete(rec.State, visitKey)
 		s.server.learn(rec.State, false)
 		s.baseSubject, s.version = rec.Subject, rec.Version
 		return nil
@@ -204,6 +219,8 @@ func gone(err error) bool {
 // request: what it held is no longer this request's to see.
 func (s *Session) endedUnder(err error) {
 	s.ended = err
+	s.note(EventEndedUnder, s.id.key())
+	s.m.watches.end(s.id.key())
 	s.server.disown()
 	s.client.disown()
 	s.baseSubject = ""
@@ -214,16 +231,23 @@ func (s *Session) endedUnder(err error) {
 // allows a missing record, with the client state kept.
 func (s *Session) lose(cause error) {
 	s.m.telemetry.lost(cause)
+	if s.record && (errors.Is(cause, store.ErrNotFound) || errors.Is(cause, errOver)) {
+		s.note(EventExpired, s.id.key())
+		s.m.watches.end(s.id.key())
+	}
 	s.edits++
 	if errors.Is(cause, store.ErrEnded) { // the client's cookie is no longer this request's to replace
 		s.held = heldCookie{}
 	}
-	s.record, s.id, s.version, s.fate, s.baseSubject = false, rawID{}, 0, keep, ""
+	s.record, s.id, s.version, s.fate, s.baseSubject, s.seen = false, rawID{}, 0, keep, "", 0
 	s.ended = nil
 	s.server.disown()
 	if !errors.Is(cause, store.ErrNotFound) || !s.m.allowMissing {
 		s.client.disown()
 		s.begun = false
+		if !s.signingIn {
+			s.terms = terms{}
+		}
 	}
 }
 
@@ -277,7 +301,7 @@ func (s *Session) SetRaw(ctx context.Context, key string, text json.RawMessage) 
 }
 
 func (s *Session) put(_ context.Context, key string, text json.RawMessage) error {
-	if err := store.CheckStateKey(key); err != nil {
+	if err := checkKey(key); err != nil {
 		return err
 	}
 	if err := s.lock(); err != nil {
@@ -318,6 +342,17 @@ func (s *Session) peek(ctx context.Context, key string) (text json.RawMessage, o
 	return text, ok, s.edits, err
 }
 
+// checkKey says whether an application may write under key.
+func checkKey(key string) error {
+	if key == visitKey {
+		return errReserved
+	}
+	return store.CheckStateKey(key)
+}
+
+// errReserved is for the one state key that is not an application's.
+var errReserved = fmt.Errorf("%w: the state key %q is taken by the session itself", store.ErrInvalid, visitKey)
+
 func (s *Session) removeIf(key string, edits uint64) error {
 	if err := s.lock(); err != nil {
 		return err
@@ -337,6 +372,9 @@ func (s *Session) removeIf(key string, edits uint64) error {
 
 // Remove deletes the value under key, if there is one. It needs no load.
 func (s *Session) Remove(_ context.Context, key string) error {
+	if key == visitKey {
+		return errReserved
+	}
 	if err := s.lock(); err != nil {
 		return err
 	}
@@ -394,53 +432,6 @@ func (s *Session) Load(ctx context.Context) error {
 	return s.load(ctx)
 }
 
-// Subject says who is signed in; "" if nobody is.
-func (s *Session) Subject(ctx context.Context) (string, error) {
-	if err := s.lock(); err != nil {
-		return "", err
-	}
-	defer s.mu.Unlock()
-	if s.subject != nil {
-		s.touched = true
-		return *s.subject, nil
-	}
-	err := s.load(ctx)
-	return s.baseSubject, err
-}
-
-// SignIn makes subject the one who is signed in. The session goes on under a
-// new ID, so that an ID from before the sign-in is worth nothing (OWASP ASVS
-// 5.0, 7.2.4), and its absolute lifetime begins anew. It succeeds also where
-// the request's own session has ended meanwhile: the new one then holds what
-// this request has written and nothing of the old. ErrEmptySubject, ErrInvalid
-// of package store when it is not UTF-8 or holds NUL, ErrInvalidated,
-// ErrResponseStarted.
-func (s *Session) SignIn(_ context.Context, subject string) error {
-	if subject == "" {
-		return ErrEmptySubject
-	}
-	if err := store.CheckSubject(subject); err != nil {
-		return fmt.Errorf("session: sign in: %w", err)
-	}
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	if err := s.writable(true); err != nil {
-		return err
-	}
-	s.subject = &subject
-	s.signingIn = true
-	if s.record && s.fate == keep {
-		s.fate = renew
-	}
-	s.changed()
-	return nil
-}
-
-// SignOut is Invalidate.
-func (s *Session) SignOut(context.Context) error { return s.Invalidate() }
-
 // CycleID lets the session go on, both states kept, under a new ID; the old
 // one is dead from then on. Several calls are one; on a session without a
 // record there is nothing to renew. ErrInvalidated, ErrResponseStarted.
@@ -480,7 +471,10 @@ func (s *Session) dropRecord() {
 		s.fate = end
 	}
 	s.server.begin()
-	s.updates, s.subject, s.baseSubject, s.signingIn = nil, nil, "", false
+	if s.baseSubject != "" {
+		s.wasSubject = s.baseSubject
+	}
+	s.updates, s.subject, s.baseSubject, s.seen, s.signingIn = nil, nil, "", 0, false
 	s.changed()
 }
 
@@ -520,6 +514,7 @@ func (s *Session) drop() {
 	s.dropRecord()
 	s.client.begin()
 	s.begun = false
+	s.terms = terms{}
 	s.held.valid = false // what goes on needs a cookie of its own
 }
 

@@ -113,7 +113,7 @@ var errNilUpdate = errors.New("session: update: the function is nil")
 // update is a read-modify-write of the server state. fn runs while the session
 // is not locked, so that it may read the session.
 func (s *Session) update(ctx context.Context, key string, fn func(json.RawMessage, bool) (json.RawMessage, error)) error {
-	if err := store.CheckStateKey(key); err != nil {
+	if err := checkKey(key); err != nil {
 		return err
 	}
 	return untilSettled(ctx, func() error {

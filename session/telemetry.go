@@ -15,6 +15,8 @@ import (
 type telemetry struct {
 	cookiesRejected metric.Int64Counter
 	recordsLost     metric.Int64Counter
+	events          metric.Int64Counter
+	conflicts       metric.Int64Counter
 }
 
 func newTelemetry(meters metric.MeterProvider) *telemetry {
@@ -28,7 +30,22 @@ func newTelemetry(meters metric.MeterProvider) *telemetry {
 		metric.WithDescription("Session cookies that did not open: tampered with, truncated, or sealed for another name or with another key."))
 	lost, _ := meter.Int64Counter("session.records.lost", metric.WithUnit("{record}"),
 		metric.WithDescription("Sessions whose record was missing, corrupt or over when it was asked for, by cause."))
-	return &telemetry{rejected, lost}
+	events, _ := meter.Int64Counter("session.events", metric.WithUnit("{event}"),
+		metric.WithDescription("What happened to sessions, by kind of event."))
+	conflicts, _ := meter.Int64Counter("session.conflicts", metric.WithUnit("{conflict}"),
+		metric.WithDescription("Saves that began anew because another request had changed what a Field.Update was based on."))
+	return &telemetry{rejected, lost, events, conflicts}
+}
+
+// Observe counts an event.
+func (t *telemetry) Observe(ctx context.Context, e Event) {
+	t.events.Add(ctx, 1, metric.WithAttributes(attribute.String("event", e.Kind.String())))
+}
+
+func (t *telemetry) conflict(ctx context.Context) {
+	if t != nil {
+		t.conflicts.Add(ctx, 1)
+	}
 }
 
 func (t *telemetry) rejected() {

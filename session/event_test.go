@@ -1,0 +1,221 @@
+package session_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/memstore"
+)
+
+// Everything that happens to a session is an event, once, with its keys.
+func TestTheLifeOfASessionAsEvents(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.agent, b.address = "Agent/1.0", "192.0.2.1:80"
+		b.visit(load)
+		b.visit(invalidate)
+		e.wantEvents() // nobody has a session
+
+		b.visit(write("k", "v"))
+		created := e.wantEvents(session.EventCreated)[0]
+		if created.Key != b.key() || created.Subject != "" || !created.At.Equal(e.time()) || created.UserAgent != "Agent/1.0" || created.RemoteAddr != "192.0.2.1" {
+			t.Errorf("created: %+v", created)
+		}
+		b.visit(write("k", "w"))
+		b.visit(load)
+		e.wantEvents()
+
+		old := b.key()
+		b.visit(cycle)
+		if renewed := e.wantEvents(session.EventRenewed)[0]; renewed.From != old || renewed.Key != b.key() {
+			t.Errorf("renewed: %+v", renewed)
+		}
+		old = b.key()
+		b.visit(signIn("ada"))
+		if in := e.wantEvents(session.EventSignedIn)[0]; in.From != old || in.Key != b.key() || in.Subject != "ada" {
+			t.Errorf("signed in: %+v", in)
+		}
+		old = b.key()
+		b.visit(then(load, invalidate))
+		if out := e.wantEvents(session.EventSignedOut)[0]; out.Key != old || out.Subject != "ada" {
+			t.Errorf("signed out: %+v", out)
+		}
+
+		b.visit(signIn("ada"))
+		if in := e.wantEvents(session.EventCreated, session.EventSignedIn)[1]; in.Key != b.key() || in.From != (store.Key{}) || in.Subject != "ada" {
+			t.Errorf("signed in afresh: %+v", in)
+		}
+		old = b.key()
+		b.visit(func(ctx context.Context, _ *session.Session) error { return e.Revoke(ctx, "ada", old) })
+		if revoked := e.wantEvents(session.EventRevoked)[0]; revoked.Key != old || revoked.Subject != "ada" || revoked.RemoteAddr != "192.0.2.1" {
+			t.Errorf("revoked: %+v", revoked)
+		}
+
+		// A reset is the end of one session and, with a write, the beginning of another.
+		b.visit(write("k", "v"))
+		b.visit(then(func(_ context.Context, s *session.Session) error { return s.Reset() }, write("k", "w")))
+		e.wantEvents(session.EventCreated, session.EventSignedOut, session.EventCreated)
+
+		other := b.clone()
+		old = other.key()
+		other.visit(invalidate)
+		b.visit(load)
+		if under := e.wantEvents(session.EventSignedOut, session.EventEndedUnder)[1]; under.Key != old {
+			t.Errorf("ended under a request: %+v", under)
+		}
+		b.visit(write("k", "v")) // unread
+		e.wantEvents(session.EventEndedUnder)
+		e.advance(2 * time.Minute)
+		b.visit(load)
+		if expired := e.wantEvents(session.EventExpired)[0]; expired.Key != old {
+			t.Errorf("expired: %+v", expired)
+		}
+
+		b = e.browser()
+		b.visit(write("k", "v"))
+		old = b.key()
+		e.wantEvents(session.EventCreated)
+		e.advance(25 * time.Hour)
+		b.visit(load)
+		if expired := e.wantEvents(session.EventExpired)[0]; expired.Key != old {
+			t.Errorf("a cookie that has expired: %+v", expired)
+		}
+		b.cookie = &http.Cookie{Name: e.CookieName(), Value: "forged"}
+		b.visit(load)
+		if rejected := e.wantEvents(session.EventCookieRejected)[0]; rejected.Key != (store.Key{}) {
+			t.Errorf("rejected: %+v", rejected)
+		}
+	})
+}
+
+// An eviction is a revocation, by the request that signs in.
+func TestAnEvictionIsAnEvent(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		first := e.signedIn("ada")
+		e.advance(time.Second)
+		e.seen.take()
+		e.signedIn("ada")
+		if evicted := e.wantEvents(session.EventCreated, session.EventSignedIn, session.EventRevoked)[2]; evicted.Key != first.key() || evicted.Subject != "ada" {
+			t.Errorf("evicted: %+v", evicted)
+		}
+	}, atMost(1, config.MaxSessionsEvictOldest))
+}
+
+// The audit log has keys and subjects, and nothing that opens a session.
+func TestTheAuditLogHoldsNoSecret(t *testing.T) { // ASVS 5.0, 16.2.5
+	t.Parallel()
+	core, logs := observer.New(zap.InfoLevel)
+	cfg := config.Default()
+	m, err := session.NewManager(cfg, store.New(memstore.New()), session.WithObserver(session.AuditLog(zap.New(core))), session.WithObserver(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := m.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s := session.FromContext(r.Context())
+		if err := s.Set(r.Context(), "k", "the secret value"); err != nil {
+			t.Error(err)
+		}
+		if err := s.SignIn(r.Context(), "ada"); err != nil {
+			t.Error(err)
+		}
+	}))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("User-Agent", "Agent/1.0")
+	r.AddCookie(&http.Cookie{Name: m.CookieName(), Value: "forged-cookie"})
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	cookie := w.Result().Cookies()[0]
+	next := httptest.NewRequest(http.MethodGet, "/", nil)
+	next.AddCookie(cookie)
+	in, _ := m.Incoming(next)
+	raw := session.RawID(in.ID())
+
+	var lines []string
+	for _, entry := range logs.All() {
+		lines = append(lines, fmt.Sprint(entry.LoggerName, " ", entry.Message, " ", entry.ContextMap()))
+	}
+	all := strings.Join(lines, "\n")
+	want := []string{
+		"session.audit session cookie rejected map[remote_addr:192.0.2.1 user_agent:Agent/1.0]",
+		"session.audit session created map[remote_addr:192.0.2.1 session:" + in.ID().Key().String() + " subject:ada user_agent:Agent/1.0]",
+		"session.audit session signed in map[remote_addr:192.0.2.1 session:" + in.ID().Key().String() + " subject:ada user_agent:Agent/1.0]",
+	}
+	for i := range want {
+		if i >= len(lines) || lines[i] != want[i] {
+			t.Fatalf("the log is\n%s\nwant\n%s", all, strings.Join(want, "\n"))
+		}
+	}
+	for what, secret := range map[string]string{
+		"the ID": fmt.Sprintf("%x", raw), "the cookie": cookie.Value, "a forged cookie": "forged-cookie", "a value": "the secret value",
+	} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%s is in the log:\n%s", what, all)
+		}
+	}
+}
+
+// Events and conflicts are counted, by kind alone.
+func TestEventsAndConflictsAreCounted(t *testing.T) {
+	reader := metric.NewManualReader()
+	e := newEnv(t)
+	m, err := session.NewManager(config.Default(), store.New(e.spy),
+		session.WithMeterProvider(metric.NewMeterProvider(metric.WithReader(reader))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{e: e, m: m}
+	b.visit(write("n", 1))
+	b.visit(signIn("ada"))
+	n := session.NewField[int]("n")
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		err := n.Update(ctx, s, func(n int) (int, error) { return n + 1, nil })
+		b.clone().visit(write("other", 2))
+		return err
+	})
+	got := map[string]int64{}
+	var all metricdata.ResourceMetrics
+	if err := reader.Collect(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			sum, ok := m.Data.(metricdata.Sum[int64])
+			if !ok {
+				continue
+			}
+			for _, point := range sum.DataPoints {
+				kind, _ := point.Attributes.Value("event")
+				got[m.Name+" "+kind.AsString()] = point.Value
+			}
+		}
+	}
+	want := map[string]int64{"session.events created": 1, "session.events signed in": 1, "session.conflicts ": 1}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+}
+
+func TestAnEventKindHasAName(t *testing.T) {
+	t.Parallel()
+	for kind := session.EventCreated; kind <= session.EventEndedUnder; kind++ {
+		if kind.String() == "unknown" {
+			t.Errorf("%d has none", kind)
+		}
+	}
+	if got := (session.EventEndedUnder + 1).String() + session.EventKind(-1).String(); got != "unknownunknown" {
+		t.Errorf("others have %q", got)
+	}
+}

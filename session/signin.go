@@ -1,0 +1,189 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/store"
+)
+
+// SignInOption says what is different about the session that a sign-in begins.
+type SignInOption func(*terms)
+
+// terms are what a session has of its own, in the place of what the
+// configuration says. They travel in the cookie, so that a save that loads
+// nothing keeps to them.
+type terms struct {
+	ttl  int64 // milliseconds; 0: as configured
+	kind kind
+}
+
+// kind says whether the cookie survives the end of the browser.
+type kind uint8
+
+const (
+	kindConfigured kind = iota
+	kindPersistent
+	kindSession
+)
+
+// SignInTTL gives the session a TTL of its own, as "remember me" does, until
+// it signs in again or ends. It is extended as state.ttl is, and
+// state.max_lifetime bounds it as well.
+func SignInTTL(ttl time.Duration) SignInOption {
+	return func(t *terms) {
+		if t.ttl = wholeMilliseconds(ttl); t.ttl == 0 {
+			t.ttl = -1 // 0 is what was not asked for
+		}
+	}
+}
+
+// SignInCookieKind gives the session a kind of cookie of its own until it
+// signs in again or ends: config.KindPersistent for "remember me",
+// config.KindSession for a computer that others use as well.
+func SignInCookieKind(k config.CookieKind) SignInOption {
+	return func(t *terms) {
+		switch k {
+		case config.KindPersistent:
+			t.kind = kindPersistent
+		case config.KindSession:
+			t.kind = kindSession
+		default:
+			t.kind = kind(255)
+		}
+	}
+}
+
+// termsOf checks what a sign-in asks for.
+func (m *Manager) termsOf(opts []SignInOption) (t terms, err error) {
+	for _, opt := range opts {
+		opt(&t)
+	}
+	switch {
+	case t.ttl < 0:
+		return t, fmt.Errorf("session: sign in: %w: a TTL that is not above zero", store.ErrInvalid)
+	case m.maxLifetime > 0 && t.ttl > m.maxLifetime:
+		return t, fmt.Errorf("session: sign in: %w: a TTL above session.state.max_lifetime", store.ErrInvalid)
+	case t.kind > kindSession:
+		return t, fmt.Errorf("session: sign in: %w: a kind of cookie that there is not", store.ErrInvalid)
+	}
+	return t, nil
+}
+
+// ttl is how long the session lives after its last extension, in milliseconds.
+func (s *Session) ttl() int64 {
+	if s.terms.ttl > 0 {
+		return s.terms.ttl
+	}
+	return s.m.ttl
+}
+
+// persistent reports whether the cookie survives the end of the browser.
+func (s *Session) persistent() bool {
+	if s.terms.kind == kindConfigured {
+		return s.m.persistent
+	}
+	return s.terms.kind == kindPersistent
+}
+
+// lifeEnd is the expiry of the session when it began at began and is touched
+// now.
+func (s *Session) lifeEnd(now, began int64) int64 {
+	if end := began + s.m.maxLifetime; s.m.maxLifetime > 0 && end < now+s.ttl() {
+		return end
+	}
+	return now + s.ttl()
+}
+
+// Subject says who is signed in; "" if nobody is.
+func (s *Session) Subject(ctx context.Context) (string, error) {
+	if err := s.lock(); err != nil {
+		return "", err
+	}
+	defer s.mu.Unlock()
+	return s.whose(ctx)
+}
+
+// whose gives the subject, of this request's sign-in or as stored.
+func (s *Session) whose(ctx context.Context) (string, error) {
+	if s.subject != nil {
+		s.touched = true
+		return *s.subject, nil
+	}
+	err := s.load(ctx)
+	return s.baseSubject, err
+}
+
+// SignedInAt says when the subject signed in last with this session, for pages
+// that ask for the password again when that is long ago (OWASP ASVS 5.0,
+// 7.5.3); the zero time if nobody is signed in.
+func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
+	if err := s.lock(); err != nil {
+		return time.Time{}, err
+	}
+	defer s.mu.Unlock()
+	subject, err := s.whose(ctx)
+	switch {
+	case err != nil || subject == "":
+		return time.Time{}, err
+	case s.signingIn:
+		return s.m.clock(), nil
+	}
+	return time.UnixMilli(s.began), nil // a sign-in begins the session anew
+}
+
+// SignIn makes subject the one who is signed in. The session goes on under a
+// new ID, so that an ID from before the sign-in is worth nothing (OWASP ASVS
+// 5.0, 7.2.4), and its absolute lifetime begins anew. It succeeds also where
+// the request's own session has ended meanwhile: the new one then holds what
+// this request has written and nothing of the old.
+//
+// Where state.max_sessions_policy is deny and the subject has as many sessions
+// as it may, the error is ErrTooManySessions; when another sign-in of the
+// subject takes the last place meanwhile, that is the error of the save.
+// ErrEmptySubject; ErrInvalid of package store when subject is not UTF-8 or
+// holds NUL, or an option cannot be; ErrInvalidated; ErrResponseStarted.
+func (s *Session) SignIn(ctx context.Context, subject string, opts ...SignInOption) error {
+	if subject == "" {
+		return ErrEmptySubject
+	}
+	if err := store.CheckSubject(subject); err != nil {
+		return fmt.Errorf("session: sign in: %w", err)
+	}
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	terms, err := s.m.termsOf(opts)
+	if err != nil {
+		return err
+	}
+	if err := s.writable(true); err != nil {
+		return err
+	}
+	if s.m.limit.most > 0 && s.m.limit.deny { // the save asks again; a handler can answer now
+		if err := s.m.admit(ctx, subject, s.key()); err != nil {
+			return err
+		}
+	}
+	s.subject, s.terms = &subject, terms
+	s.signingIn = true
+	if s.record && s.fate == keep {
+		s.fate = renew
+	}
+	s.changed()
+	return nil
+}
+
+// SignOut is Invalidate.
+func (s *Session) SignOut(context.Context) error { return s.Invalidate() }
+
+// key is what the record is filed under; the zero Key where there is none.
+func (s *Session) key() store.Key {
+	if !s.record {
+		return store.Key{}
+	}
+	return s.id.key()
+}

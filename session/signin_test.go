@@ -1,0 +1,154 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+)
+
+// remembered signs ada in for a week, however the browser ends.
+func remembered(ctx context.Context, s *session.Session) error {
+	return s.SignIn(ctx, "ada", session.SignInTTL(7*24*time.Hour), session.SignInCookieKind(config.KindPersistent))
+}
+
+// browserKind makes cookies that end with the browser the configured kind.
+func browserKind(cfg *config.SessionConfig) { cfg.Cookie.Kind = config.KindSession }
+
+// A session that is to be remembered has a TTL and a cookie of its own, which
+// every later save keeps to, also one that loads nothing.
+func TestRememberMe(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		const week = 7 * 24 * time.Hour
+		b := e.browser()
+		wantWeek := func(when string, handle handler) {
+			t.Helper()
+			c := b.setCookie(b.visit(handle))
+			if c == nil || c.MaxAge != int(week/time.Second) {
+				t.Errorf("%s: the cookie is %v", when, c)
+			}
+			if want := e.time().Add(week); !b.incoming().ExpiresAt().Equal(want) || b.remaining() != week {
+				t.Errorf("%s: expires %v, want %v; the record lives %v", when, b.incoming().ExpiresAt(), want, b.remaining())
+			}
+		}
+		wantWeek("at the sign-in", remembered)
+		e.advance(24 * time.Hour)
+		b.wantCookie(b.visit(load), noCookie) // above the threshold of its own TTL
+		e.advance(12 * time.Hour)
+		wantWeek("extended by a read", load)
+		e.advance(36 * time.Hour)
+		wantWeek("extended by a write", write("k", "v"))
+		e.advance(36 * time.Hour)
+		wantWeek("renewed", cycle)
+		c := b.setCookie(b.visit(writeClient("theme", "dark")))
+		if c == nil || c.MaxAge != int(week/time.Second) {
+			t.Errorf("with client state: the cookie is %v", c)
+		}
+
+		c = b.setCookie(b.visit(signIn("ada"))) // without "remember me"
+		if c == nil || c.MaxAge != 0 || b.remaining() != 24*time.Hour {
+			t.Errorf("signed in again: the cookie is %v, the record lives %v", c, b.remaining())
+		}
+	}, browserKind)
+}
+
+func TestASharedComputer(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	c := b.setCookie(b.visit(func(ctx context.Context, s *session.Session) error {
+		return s.SignIn(ctx, "ada", session.SignInTTL(10*time.Minute), session.SignInCookieKind(config.KindSession))
+	}))
+	if c == nil || c.MaxAge != 0 || !c.Expires.IsZero() || b.remaining() != 10*time.Minute {
+		t.Errorf("the cookie is %v, the record lives %v", c, b.remaining())
+	}
+	e.advance(5 * time.Minute)
+	if c := b.setCookie(b.visit(load)); c == nil || c.MaxAge != 0 || b.remaining() != 10*time.Minute {
+		t.Errorf("extended: the cookie is %v, the record lives %v", c, b.remaining())
+	}
+	e.advance(11 * time.Minute)
+	b.wantSubject("")
+}
+
+// What is not this sign-in's is not kept to its terms.
+func TestTheTermsOfASignInEndWithIt(t *testing.T) {
+	for name, end := range map[string]handler{
+		"a reset":            then(func(_ context.Context, s *session.Session) error { return s.Reset() }, write("k", "v")),
+		"a sign-out":         invalidate,
+		"a reset, untouched": func(_ context.Context, s *session.Session) error { return s.Reset() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, browserKind)
+			b := e.browser()
+			b.visit(remembered)
+			b.visit(end)
+			b.visit(write("k", "v"))
+			if got := b.remaining(); got != 24*time.Hour {
+				t.Errorf("the next session lives %v", got)
+			}
+		})
+	}
+	t.Run("a record that is gone", func(t *testing.T) {
+		e := newEnv(t, browserKind)
+		b := e.browser()
+		b.visit(remembered)
+		if err := e.Revoke(t.Context(), "ada", b.key()); err != nil {
+			t.Fatal(err)
+		}
+		e.advance(2 * time.Minute)
+		c := b.setCookie(b.visit(write("k", "v")))
+		if c == nil || c.MaxAge != 0 || b.remaining() != 24*time.Hour {
+			t.Errorf("the cookie is %v, the record lives %v", c, b.remaining())
+		}
+	})
+	t.Run("a sign-in under a session that ended meanwhile", func(t *testing.T) { // D4
+		e := newEnv(t, browserKind)
+		b := e.browser()
+		b.visit(write("k", "v"))
+		b.visit(then(func(context.Context, *session.Session) error {
+			return e.spy.Backend.Delete(t.Context(), b.key())
+		}, remembered))
+		b.wantSubject("ada")
+		if got := b.remaining(); got != 7*24*time.Hour {
+			t.Errorf("it lives %v", got)
+		}
+	})
+}
+
+func TestTermsThatCannotBe(t *testing.T) {
+	e := newEnv(t)
+	e.browser().visit(func(ctx context.Context, s *session.Session) error {
+		for name, opt := range map[string]session.SignInOption{
+			"no TTL":                      session.SignInTTL(0),
+			"a TTL below zero":            session.SignInTTL(-time.Hour),
+			"a TTL above the lifetime":    session.SignInTTL(31 * 24 * time.Hour),
+			"a kind of cookie of no kind": session.SignInCookieKind("forever"),
+		} {
+			if err := s.SignIn(ctx, "ada", opt); !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if subject, err := s.Subject(ctx); subject != "" || err != nil {
+			t.Errorf("%q is signed in, %v", subject, err)
+		}
+		return nil
+	})
+	e.wantCalls()
+}
+
+// A15: a session that is remembered ends with its absolute lifetime as well.
+func TestA15_RememberMeIsBoundedByTheLifetime(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.MaxLifetime = 8 * 24 * time.Hour })
+	b := e.browser()
+	b.visit(remembered)
+	e.advance(6 * 24 * time.Hour)
+	b.visit(load)
+	if got := b.remaining(); got != 2*24*time.Hour {
+		t.Errorf("it lives %v", got)
+	}
+	e.advance(2*24*time.Hour + time.Second)
+	b.wantSubject("")
+}

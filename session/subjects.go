@@ -1,0 +1,219 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// Info is what a subject can be told of one of its sessions: a line of a list
+// of devices.
+type Info struct {
+	// Key is the handle of the session, for Revoke. It can be shown: it opens
+	// nothing. It becomes another when the session gets a new ID.
+	Key     store.Key
+	Subject string
+	// CreatedAt is when the record was made, which may have been before the
+	// sign-in.
+	CreatedAt time.Time
+	// SignedInAt is when the subject signed in. LastSeenAt is when a request
+	// last read the session, to state.last_seen_interval; now for the current
+	// session. Both are zero where that is not known.
+	SignedInAt, LastSeenAt time.Time
+	// ExpiresAt is when the session ends if nobody comes back to it.
+	ExpiresAt time.Time
+	// UserAgent and RemoteAddr are what LastSeenAt's request said, the first cut
+	// to 256 bytes. The client chooses the one, and where proxies are trusted
+	// that must not be, the other too: show them, decide nothing by them.
+	UserAgent, RemoteAddr string
+	// Current says that it is the session of the context's request.
+	Current bool
+}
+
+// Sessions lists the sessions that subject is signed in with, the current one
+// first and then what was seen last. A session whose ID is being renewed may
+// be there twice. The error is one of package store: ErrInvalid when the
+// subject is empty, ErrUnsupported when the backend cannot find sessions by
+// subject.
+func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) {
+	entries, err := m.store.ListBySubject(ctx, subject)
+	if err != nil {
+		return nil, err
+	}
+	now, current := m.clock(), m.FromContext(ctx).recordKey()
+	list := make([]Info, 0, len(entries))
+	for _, e := range entries {
+		v := readVisit(e.Record)
+		info := Info{
+			Key:        e.Key,
+			Subject:    e.Record.Subject,
+			CreatedAt:  e.Record.CreatedAt,
+			SignedInAt: timeOf(v.SignedIn),
+			LastSeenAt: timeOf(v.Seen),
+			ExpiresAt:  now.Add(e.Record.TTL),
+			UserAgent:  v.Agent,
+			RemoteAddr: v.Address,
+			Current:    e.Key == current,
+		}
+		if info.Current {
+			info.LastSeenAt = now
+		}
+		list = append(list, info)
+	}
+	slices.SortFunc(list, func(a, b Info) int {
+		if a.Current != b.Current {
+			if a.Current {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(b.LastSeenAt.Compare(a.LastSeenAt), slices.Compare(a.Key[:], b.Key[:]))
+	})
+	return list, nil
+}
+
+// Revoke ends the session under key, if it is one of subject's: ErrNotFound of
+// package store when it is not, or has ended already. ErrRenewed says that the
+// session has got another key meanwhile, under which it goes on: list again. The
+// session of the request itself ends as by SignOut, its cookie included.
+func (m *Manager) Revoke(ctx context.Context, subject string, key store.Key) error {
+	rec, err := m.store.Load(ctx, key)
+	switch {
+	case errors.Is(err, store.ErrRenewed):
+		return err
+	case ended(err):
+		return errNotTheirs
+	case err != nil:
+		return err
+	case rec.Subject == "" || rec.Subject != subject:
+		return errNotTheirs
+	}
+	// Its subject cannot become another under this key: a sign-in changes it.
+	err = m.store.Delete(ctx, key)
+	switch {
+	case errors.Is(err, store.ErrRenewed):
+		return err
+	case ended(err):
+		return errNotTheirs
+	case err != nil:
+		return err
+	}
+	m.revoked(ctx, subject, key)
+	m.FromContext(ctx).revokedHere(key)
+	return nil
+}
+
+// RevokeOthers ends every session of s's subject but s itself, and returns how
+// many. It is for "sign out everywhere else" and for a new password, also in
+// the request that signs in. ErrNotSignedIn; else an error of package store,
+// beside which some may have been ended, and ErrEnded when s itself has ended.
+func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
+	subject, key, err := s.standing(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return m.revoke(ctx, subject, func(all []store.Entry) []store.Entry {
+		return slices.DeleteFunc(all, func(e store.Entry) bool { return e.Key == key })
+	}, func(store.Key) {})
+}
+
+// RevokeAll ends every session of subject, and returns how many: when a
+// password was reset, or an account closed. That of the request itself ends as
+// by SignOut. The error is one of package store, beside which some may have
+// been ended.
+func (m *Manager) RevokeAll(ctx context.Context, subject string) (int, error) {
+	return m.revoke(ctx, subject, func(all []store.Entry) []store.Entry { return all }, m.FromContext(ctx).revokedHere)
+}
+
+// revoke ends those sessions of a subject that which chooses, and calls done
+// for each. One that is renewed meanwhile is in the next list.
+func (m *Manager) revoke(ctx context.Context, subject string, which func([]store.Entry) []store.Entry, done func(store.Key)) (n int, err error) {
+	renewed := map[store.Key]bool{}
+	for {
+		entries, err := m.store.ListBySubject(ctx, subject)
+		if err != nil {
+			return n, err
+		}
+		more := false
+		for _, e := range which(entries) {
+			err := m.store.Delete(ctx, e.Key)
+			switch {
+			case err == nil:
+				n++
+				m.revoked(ctx, subject, e.Key)
+				done(e.Key)
+			case errors.Is(err, store.ErrRenewed):
+				more = more || !renewed[e.Key]
+				renewed[e.Key] = true
+			case !ended(err) && !gone(err):
+				return n, err
+			}
+		}
+		if !more {
+			return n, nil
+		}
+	}
+}
+
+// revoked tells those who want to know that the session under key was revoked.
+func (m *Manager) revoked(ctx context.Context, subject string, key store.Key) {
+	m.watches.end(key)
+	if !m.observed() {
+		return
+	}
+	e := Event{Kind: EventRevoked, Key: key, Subject: subject}
+	if s := m.FromContext(ctx); s.installed() {
+		e.UserAgent, e.RemoteAddr = s.clientOf()
+	}
+	m.observe(ctx, e)
+}
+
+// recordKey is the key of the session's record; the zero Key where there is
+// none, or no session.
+func (s *Session) recordKey() store.Key {
+	if s.lock() != nil {
+		return store.Key{}
+	}
+	defer s.mu.Unlock()
+	return s.key()
+}
+
+// revokedHere goes on, when it is this session that was revoked, as after a
+// SignOut whose record is deleted already.
+func (s *Session) revokedHere(key store.Key) {
+	if s.lock() != nil {
+		return
+	}
+	defer s.mu.Unlock()
+	if s.key() != key {
+		return
+	}
+	s.forgetRecord()
+	s.drop()
+	s.invalidated = true
+}
+
+// standing gives the subject and the key of a session that still lives.
+func (s *Session) standing(ctx context.Context) (subject string, key store.Key, err error) {
+	if err := s.lock(); err != nil {
+		return "", store.Key{}, err
+	}
+	defer s.mu.Unlock()
+	if s.record && s.fate != end && s.subject == nil && s.ended == nil { // what was loaded may have ended meanwhile
+		s.touched = true
+		if err := s.reload(ctx); err != nil {
+			return "", store.Key{}, err
+		}
+	}
+	if s.ended != nil && !s.signingIn {
+		return "", store.Key{}, s.ended
+	}
+	if subject, err = s.whose(ctx); err == nil && subject == "" {
+		err = ErrNotSignedIn
+	}
+	return subject, s.key(), err
+}

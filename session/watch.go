@@ -1,0 +1,162 @@
+package session
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// Done gives a channel that is closed when the session ends, for responses
+// that last, such as server-sent events and WebSockets: the handler should
+// then close them. It is also closed when ctx is done, which r.Context() is
+// after the request, so that nothing is left behind.
+//
+// A session ends for it when it is signed out, revoked, evicted, expired or
+// renewed by another request, as its ID is dead then: a client that connects
+// again comes with the cookie that it has by now. A renewal by the session's
+// own request ends nothing. An end through the same Manager is noticed at
+// once, any other after state.watch_interval at most, which is how often the
+// store is asked; one that does not answer ends a session when that is known
+// to expire. While the session has no record, only its own expiry ends it.
+//
+// After the request, and without the middleware, the channel is closed already.
+func (s *Session) Done(ctx context.Context) <-chan struct{} {
+	w := &watch{done: make(chan struct{})}
+	if s.lock() != nil {
+		w.end()
+		return w.done
+	}
+	defer s.mu.Unlock()
+	w.session, w.key = s, s.key()
+	s.watching = append(s.watching, w)
+	s.m.watches.add(w)
+	go w.run(ctx)
+	return w.done
+}
+
+// watch is one call of Done.
+type watch struct {
+	session *Session
+	key     store.Key // guarded by the lock of watches
+	once    sync.Once
+	done    chan struct{}
+}
+
+func (w *watch) end() { w.once.Do(func() { close(w.done) }) }
+
+// run asks the store from time to time, until the watch ends.
+func (w *watch) run(ctx context.Context) {
+	m := w.session.m
+	defer m.watches.remove(w)
+	defer w.end()
+	expires := int64(0)
+	for {
+		pause := m.watchInterval - rand.N(m.watchInterval/10+1) // instances do not ask in step
+		if left := milliseconds(expires - m.now()); expires > 0 {
+			pause = min(pause, max(left, time.Millisecond))
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-w.done:
+			timer.Stop()
+			return
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		var over bool
+		if expires, over = w.session.look(ctx); over {
+			return
+		}
+	}
+}
+
+// look asks the store whether the session lives. expires is when it will not
+// any more, as far as is known, in Unix milliseconds; 0 while it has not begun.
+func (s *Session) look(ctx context.Context) (expires int64, over bool) {
+	s.mu.Lock()
+	id, record, begun, expires, invalidated := s.id, s.record, s.begun, s.expires, s.invalidated
+	s.mu.Unlock()
+	now := s.m.now()
+	if !record {
+		return expires, invalidated || begun && now >= expires
+	}
+	rec, err := s.m.store.Load(ctx, id.key())
+	if err == nil { // other requests may have extended it
+		return max(expires, now+rec.TTL.Milliseconds()), false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id != id { // its own request has renewed it meanwhile
+		return s.expires, false
+	}
+	return expires, gone(err) || ended(err) || now >= expires
+}
+
+// watches are the watches of a Manager by the key that each waits on.
+type watches struct {
+	mu    sync.Mutex
+	byKey map[store.Key]map[*watch]struct{}
+}
+
+func (x *watches) add(w *watch) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.put(w)
+}
+
+func (x *watches) put(w *watch) {
+	if x.byKey == nil {
+		x.byKey = map[store.Key]map[*watch]struct{}{}
+	}
+	if x.byKey[w.key] == nil {
+		x.byKey[w.key] = map[*watch]struct{}{}
+	}
+	x.byKey[w.key][w] = struct{}{}
+}
+
+func (x *watches) remove(w *watch) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.drop(w)
+}
+
+func (x *watches) drop(w *watch) {
+	if delete(x.byKey[w.key], w); len(x.byKey[w.key]) == 0 {
+		delete(x.byKey, w.key)
+	}
+}
+
+// move lets watches go on under the key that their own request has given the
+// session.
+func (x *watches) move(all []*watch, key store.Key) {
+	if len(all) == 0 {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, w := range all {
+		if _, waits := x.byKey[w.key][w]; !waits {
+			continue
+		}
+		x.drop(w)
+		w.key = key
+		x.put(w)
+	}
+}
+
+// end ends the watches of what has ended under key.
+func (x *watches) end(key store.Key) {
+	if key == (store.Key{}) {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for w := range x.byKey[key] {
+		w.end()
+	}
+}

@@ -1,0 +1,244 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
+)
+
+// patience bounds what a test waits for.
+const patience = 20 * time.Second
+
+// watching is a config whose watches ask the store at this interval.
+func watching(interval time.Duration) func(*config.SessionConfig) {
+	return func(cfg *config.SessionConfig) { cfg.State.WatchInterval = interval }
+}
+
+// stream runs a request of the browser's that lasts until its session ends, or
+// the test stops it.
+type stream struct {
+	e     *env
+	ended chan struct{} // closed when the handler has seen the end
+	stop  context.CancelFunc
+}
+
+func (b *browser) stream() *stream {
+	b.e.Helper()
+	ctx, stop := context.WithCancel(b.e.Context())
+	st := &stream{b.e, make(chan struct{}), stop}
+	begun := make(chan struct{})
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		b.serve(func(_ context.Context, s *session.Session) error {
+			done := s.Done(ctx)
+			close(begun)
+			<-done
+			if ctx.Err() == nil {
+				close(st.ended)
+			}
+			return nil
+		})
+	}()
+	<-begun
+	b.e.Cleanup(func() { stop(); <-over })
+	return st
+}
+
+func (st *stream) wantEnd(when string) {
+	st.e.Helper()
+	select {
+	case <-st.ended:
+	case <-time.After(patience):
+		st.e.Errorf("%s: the stream goes on", when)
+	}
+}
+
+func (st *stream) wantOpen(when string) {
+	st.e.Helper()
+	select {
+	case <-st.ended:
+		st.e.Errorf("%s: the stream has ended", when)
+	default:
+	}
+}
+
+// What ends a session ends its streams, on this instance without asking the
+// store.
+func TestAStreamEndsAtOnceOnTheSameInstance(t *testing.T) {
+	for name, end := range map[string]func(e *env, b *browser){
+		"a sign-out": func(_ *env, b *browser) { b.visit(invalidate) },
+		"a reset": func(_ *env, b *browser) {
+			b.visit(func(_ context.Context, s *session.Session) error { return s.Reset() })
+		},
+		"a renewal":      func(_ *env, b *browser) { b.visit(cycle) },
+		"a second login": func(_ *env, b *browser) { b.visit(signIn("bob")) },
+		"a revocation":   func(e *env, b *browser) { e.must(e.Revoke(e.Context(), "ada", b.key())) },
+		"revoking all":   func(e *env, _ *browser) { e.must(second(e.RevokeAll(e.Context(), "ada"))) },
+		"revoking others": func(e *env, _ *browser) {
+			e.signedIn("ada").visit(func(ctx context.Context, s *session.Session) error { return second(e.RevokeOthers(ctx, s)) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(e *env) {
+				b, bystander := e.signedIn("ada"), e.signedIn("bob")
+				st, other := b.stream(), bystander.stream()
+				b.visit(write("k", "v"))
+				st.wantOpen("after a write")
+				end(e, b.clone())
+				st.wantEnd(name)
+				other.wantOpen("that of another")
+			}, watching(time.Hour))
+		})
+	}
+}
+
+func (e *env) must(err error) {
+	e.Helper()
+	if err != nil {
+		e.Error(err)
+	}
+}
+
+// On another instance it takes as long as the store is not asked.
+func TestAStreamEndsSoonOnAnotherInstance(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.signedIn("ada")
+		st := b.stream()
+		elsewhere := b.clone()
+		elsewhere.m = e.manager()
+		elsewhere.visit(write("k", "v"))
+		elsewhere.visit(invalidate)
+		st.wantEnd("a sign-out elsewhere")
+	}, watching(20*time.Millisecond))
+}
+
+// A stream ends with its session's time, which other requests may extend.
+func TestAStreamEndsWhenItsSessionExpires(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.signedIn("ada")
+		st := b.stream()
+		e.advance(20 * time.Hour)
+		b.visit(load) // extends it
+		e.advance(20 * time.Hour)
+		e.awaitCalls("load", 2)
+		st.wantOpen("an extended session")
+		e.advance(5 * time.Hour)
+		st.wantEnd("an expired session")
+	}, watching(10*time.Millisecond))
+}
+
+// awaitCalls waits until the backend was asked so often.
+func (e *env) awaitCalls(op string, times int) {
+	e.Helper()
+	deadline, tick := time.After(patience), time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for seen := 0; seen < times; {
+		select {
+		case <-tick.C:
+			for _, call := range e.calls() {
+				if call == op {
+					seen++
+				}
+			}
+		case <-deadline:
+			e.Fatalf("the store was not asked to %s %d times", op, times)
+		}
+	}
+}
+
+// A store that does not answer ends no stream, but for one whose time is over.
+func TestAStreamWhileTheStoreIsAway(t *testing.T) {
+	e := newEnv(t, watching(10*time.Millisecond))
+	b := e.signedIn("ada")
+	st := b.stream()
+	e.spy.fail(errors.New("away"))
+	e.calls()
+	e.awaitCalls("load", 2)
+	st.wantOpen("while the store is away")
+	e.advance(25 * time.Hour)
+	st.wantEnd("past its expiry")
+}
+
+// The request of a stream can begin, renew and end its own session.
+func TestAStreamFollowsItsOwnSession(t *testing.T) {
+	e := newEnv(t, watching(time.Hour))
+	e.browser().visit(func(ctx context.Context, s *session.Session) error {
+		done := s.Done(ctx)
+		open := func(when string) {
+			t.Helper()
+			select {
+			case <-done:
+				t.Errorf("%s: it has ended", when)
+			default:
+			}
+		}
+		open("before there is a session")
+		e.must(s.Set(ctx, "k", "v"))
+		e.must(s.Sync(ctx))
+		open("begun")
+		e.must(s.SignIn(ctx, "ada"))
+		e.must(s.Sync(ctx))
+		open("signed in")
+		e.must(s.CycleID())
+		e.must(s.Sync(ctx))
+		open("renewed")
+		e.must(e.Revoke(context.WithoutCancel(t.Context()), "ada", e.spy.lastKey()))
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Error("revoked: it goes on")
+		}
+		return nil
+	})
+}
+
+// Where the response is over, there is nothing to wait for.
+func TestDoneWithoutARequest(t *testing.T) {
+	e := newEnv(t, watching(time.Hour))
+	closed := func(name string, done <-chan struct{}) {
+		t.Helper()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Errorf("%s: it waits", name)
+		}
+	}
+	closed("without the middleware", session.FromContext(t.Context()).Done(t.Context()))
+	var kept *session.Session
+	e.browser().visit(func(_ context.Context, s *session.Session) error { kept = s; return nil })
+	closed("after the request", kept.Done(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := e.New(nil).Done(ctx)
+	cancel()
+	closed("when its context is done", done)
+}
+
+// A session that lives in the cookie alone ends by its own time, or when its
+// request ends it.
+func TestAStreamOfASessionWithoutARecord(t *testing.T) {
+	e := newEnv(t, watching(10*time.Millisecond), func(cfg *config.SessionConfig) {
+		cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+	})
+	b := e.browser()
+	b.visit(writeClient("theme", "dark"))
+	st := b.stream()
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		done := s.Done(ctx)
+		e.must(s.Invalidate())
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Error("an invalidated session goes on")
+		}
+		return nil
+	})
+	st.wantOpen("before its time")
+	e.advance(25 * time.Hour)
+	st.wantEnd("after its time")
+	e.wantCalls()
+}
