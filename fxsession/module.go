@@ -2,6 +2,7 @@ package fxsession
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -30,9 +31,10 @@ import (
 //     [Chain] of that group;
 //   - the [Handler] that serves the routes of the application behind the Chain.
 //
-// From the graph it takes, where they are there, a *zap.Logger, a
-// metric.MeterProvider, a trace.TracerProvider, a session.ErrorHandler and a
-// [Clock]; for session.store.driver redis also a rueidis.Client and for sql a
+// From the graph it takes, where they are there, a *zap.Logger, which also gets
+// the audit log (session.AuditLog, under the name session.audit), a
+// metric.MeterProvider, a trace.TracerProvider, a session.ErrorHandler, a
+// session.Observer, a [RemoteAddr] and a [Clock]; for session.store.driver redis also a rueidis.Client and for sql a
 // *sql.DB (which fx makes, where there is one, for the other drivers as well). fx leaves an optional
 // value like these out, without a word, when its constructor needs
 // something that is missing; an option such as
@@ -56,6 +58,10 @@ var Module = fx.Module(
 // ready makes everything, so that a mistake is found at start also where
 // nothing uses a session yet.
 func ready(Chain) {}
+
+// RemoteAddr gives the address of a request's client, as
+// [session.WithRemoteAddr] needs it behind a proxy.
+type RemoteAddr func(*http.Request) string
 
 // Clock gives the time in the place of time.Now, for tests.
 type Clock func() time.Time
@@ -109,6 +115,8 @@ type newManagerParams struct {
 	Config       config.SessionConfig
 	Store        *store.SessionStore
 	ErrorHandler session.ErrorHandler `optional:"true"`
+	Observer     session.Observer     `optional:"true"`
+	RemoteAddr   RemoteAddr           `optional:"true"`
 	Clock        Clock                `optional:"true"`
 	Logger       *zap.Logger          `optional:"true"`
 	Meters       metric.MeterProvider `optional:"true"`
@@ -118,12 +126,14 @@ func newManager(p newManagerParams) (*session.Manager, error) {
 	opts := []session.Option{
 		session.WithErrorHandler(staged(p.ErrorHandler)),
 		session.WithMeterProvider(p.Meters),
+		session.WithObserver(p.Observer),
+		session.WithRemoteAddr(p.RemoteAddr),
 	}
 	if p.Clock != nil {
 		opts = append(opts, session.WithClock(p.Clock))
 	}
 	if p.Logger != nil {
-		opts = append(opts, session.WithLogger(p.Logger))
+		opts = append(opts, session.WithLogger(p.Logger), session.WithObserver(session.AuditLog(p.Logger)))
 	}
 	return session.NewManager(p.Config, p.Store, opts...)
 }

@@ -206,6 +206,46 @@ func TestModuleUsesWhatIsInTheGraph(t *testing.T) {
 	}
 }
 
+type observerFunc func(session.Event)
+
+func (f observerFunc) Observe(_ context.Context, e session.Event) { f(e) }
+
+// An observer of the graph gets what happens to sessions, and the logger of the
+// graph the audit log, with the address that the graph says how to find.
+func TestModuleTellsWhatHappens(t *testing.T) {
+	t.Parallel()
+	events := make(chan session.Event, 10)
+	core, logs := observer.New(zap.InfoLevel)
+	var chain fxsession.Chain
+	start(t, fxsession.Module, environment(), fx.Populate(&chain), fx.Supply(zap.New(core)), fx.Provide(
+		func() session.Observer { return observerFunc(func(e session.Event) { events <- e }) },
+		func() fxsession.RemoteAddr { return func(r *http.Request) string { return r.Header.Get("X-Client") } },
+	))
+	client, url := browser(t, chain.Then(fxsession.HandlerFunc(
+		func(_ http.ResponseWriter, r *http.Request, s *session.Session) error {
+			return s.SignIn(r.Context(), "ada")
+		})))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Client", "192.0.2.8")
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	for _, want := range []session.EventKind{session.EventCreated, session.EventSignedIn} {
+		e := <-events
+		if e.Kind != want || e.Subject != "ada" || e.RemoteAddr != "192.0.2.8" {
+			t.Errorf("got %v, want %v of ada at 192.0.2.8: %+v", e.Kind, want, e)
+		}
+		if got := logs.FilterMessage("session " + want.String()).FilterField(zap.String("session", e.Key.String())).All(); len(got) != 1 || got[0].LoggerName != "session.audit" {
+			t.Errorf("%v: the audit log is %v", want, logs.All())
+		}
+	}
+}
+
 // What fx does with an optional value whose constructor needs something that
 // is missing, and the line that makes it an error.
 func TestAnErrorHandlerThatCannotBeMade(t *testing.T) {
