@@ -77,6 +77,7 @@ func TestEveryGoBlockCompiles(t *testing.T) {
 	// together; only the compiler sees them, below this folder.
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	temporary := t.TempDir()
+	guide := "" // the folder of the tests in the guide to testing
 	for i, b := range blocks(t, "go") {
 		if strings.HasSuffix(b.document, "docs/handlers.md") {
 			continue // its blocks are those of examples, which fxsession's own test compares
@@ -94,7 +95,12 @@ func TestEveryGoBlockCompiles(t *testing.T) {
 		if strings.HasPrefix(b.code, "package ") {
 			folder = fmt.Sprintf("%s-%d", folder, i)
 		}
-		overlay.Replace[filepath.Join(here, "blocks", folder, fmt.Sprintf("block%d.go", i))] = file
+		name := fmt.Sprintf("block%d.go", i)
+		overlay.Replace[filepath.Join(here, "blocks", folder, name)] = file
+		if strings.HasSuffix(b.document, "docs/testing.md") {
+			guide = "./blocks/" + folder + "-run"
+			overlay.Replace[filepath.Join(here, guide, strings.Replace(name, ".go", "_test.go", 1))] = file
+		}
 	}
 	text, err := json.Marshal(overlay)
 	if err != nil {
@@ -107,6 +113,9 @@ func TestEveryGoBlockCompiles(t *testing.T) {
 	build := exec.CommandContext(t.Context(), "go", "build", "-gcflags=-e", "-o", os.DevNull, "-overlay", list)
 	packages := map[string]bool{}
 	for path := range overlay.Replace {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
 		packages["./blocks/"+filepath.Base(filepath.Dir(path))] = true
 	}
 	build.Args = append(build.Args, slices.Sorted(maps.Keys(packages))...)
@@ -116,6 +125,18 @@ func TestEveryGoBlockCompiles(t *testing.T) {
 		if !strings.HasPrefix(line, "#") && !strings.Contains(line, "declared and not used") {
 			t.Error(strings.TrimSpace(line))
 		}
+	}
+
+	// Those in the guide to testing pass as well, but for the one whose backend
+	// is the reader's.
+	tests := filepath.Join(temporary, "guide.test")
+	compile := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-c", "-o", tests, "-overlay", list, guide)
+	if output, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	run := exec.CommandContext(t.Context(), tests, "-test.v", "-test.skip", "TestMyBackend")
+	if output, err := run.CombinedOutput(); err != nil || !strings.Contains(string(output), "--- PASS: TestTheApplication") {
+		t.Errorf("the tests in docs/testing.md: %v\n%s", err, output)
 	}
 }
 
@@ -145,8 +166,8 @@ func complete(code string) (string, error) {
 	})
 	imports := ""
 	for _, path := range []string{
-		"context", "database/sql", "encoding/json", "errors", "fmt", "html/template", "io", "log", "log/slog", "net/http", "net/http/httptest", "os", "testing", "time",
-		"github.com/redis/rueidis", "go.opentelemetry.io/otel/metric", "go.uber.org/fx", "go.uber.org/zap",
+		"context", "database/sql", "encoding/json", "errors", "fmt", "html/template", "io", "log", "log/slog", "net/http", "net/http/httptest", "os", "slices", "testing", "time",
+		"github.com/redis/rueidis", "go.opentelemetry.io/otel/metric", "go.uber.org/fx", "go.uber.org/fx/fxtest", "go.uber.org/zap",
 		"github.com/fxsession/sessions/config", "github.com/fxsession/sessions/fxsession", "github.com/fxsession/sessions/lifecycle",
 		"github.com/fxsession/sessions/session", "github.com/fxsession/sessions/session/sessiontest", "github.com/fxsession/sessions/store",
 		"github.com/fxsession/sessions/store/memstore", "github.com/fxsession/sessions/store/redisstore", "github.com/fxsession/sessions/store/sqlstore",
@@ -199,6 +220,48 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 				t.Errorf("%s links to %s, where there is no such heading", path, m[1])
 			}
 		}
+	}
+}
+
+// What docs/security.md promises is shown by tests, and no row is without one
+// unless it is left to the application.
+func TestEveryRowOfTheSecurityTableIsTested(t *testing.T) {
+	t.Parallel()
+	tests := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	err := filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range declared.FindAllStringSubmatch(string(text), -1) {
+			tests[m[1]] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const columns = 4
+	rows := 0
+	for line := range strings.Lines(documents(t)[filepath.Join(root, "docs/security.md")]) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if len(cells) != columns || strings.HasPrefix(line, "| Requirement") || strings.HasPrefix(line, "| ---") {
+			continue
+		}
+		rows++
+		named := regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(cells[columns-1], -1)
+		if len(named) == 0 && cells[1] != "yours" {
+			t.Errorf("no test shows: %s", cells[0])
+		}
+		for _, name := range named {
+			if !tests[name[1]] {
+				t.Errorf("%s, which is to show %q, is no test", name[1], cells[0])
+			}
+		}
+	}
+	if rows < 30 {
+		t.Errorf("the tables have %d rows", rows)
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
-	"github.com/fxsession/sessions/store/memstore"
 )
 
 // NewManager makes a Manager that keeps its sessions in memory, with
@@ -29,12 +28,19 @@ import (
 // test when they make the configuration invalid.
 func NewManager(tb testing.TB, changes ...func(*config.SessionConfig)) *session.Manager {
 	tb.Helper()
+	return NewManagerOver(tb, NewBackend(), changes...)
+}
+
+// NewManagerOver is [NewManager] over a Backend of the test's own, whose clock
+// is also the Manager's.
+func NewManagerOver(tb testing.TB, b *Backend, changes ...func(*config.SessionConfig)) *session.Manager {
+	tb.Helper()
 	cfg := config.Default()
 	cfg.Cookie.Keys = []config.Key{config.NewKey()}
 	for _, change := range changes {
 		change(&cfg)
 	}
-	m, err := session.NewManager(cfg, store.New(memstore.New()))
+	m, err := session.NewManager(cfg, store.New(b), session.WithClock(b.Now))
 	if err != nil {
 		tb.Fatalf("sessiontest: %v", err)
 	}
