@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/session"
 )
 
 const root = "../.."
@@ -262,6 +263,40 @@ func TestEveryRowOfTheSecurityTableIsTested(t *testing.T) {
 	}
 	if rows < 30 {
 		t.Errorf("the tables have %d rows", rows)
+	}
+}
+
+// Every metric that the code makes, and every event, is in the guide to
+// operations, and nothing else is.
+func TestTheGuideToOperationsListsEveryMetricAndEvent(t *testing.T) {
+	t.Parallel()
+	instrument := regexp.MustCompile(`(?:Counter|Histogram|Gauge)\("(session\.[a-z_.]+)"`)
+	made := map[string]bool{}
+	for _, folder := range []string{"session", "store", "lifecycle", "fxsession"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, m := range instrument.FindAllStringSubmatch(string(text), -1) {
+				made[m[1]] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for kind := session.EventCreated; kind.String() != "unknown"; kind++ {
+		made["session "+kind.String()] = true
+	}
+	listed := map[string]bool{}
+	guide := documents(t)[filepath.Join(root, "docs/operations.md")]
+	for _, m := range regexp.MustCompile("(?m)^\\| `(session[ .][a-z_. ]+)` \\|").FindAllStringSubmatch(guide, -1) {
+		listed[m[1]] = true
+	}
+	if got, want := slices.Sorted(maps.Keys(listed)), slices.Sorted(maps.Keys(made)); !slices.Equal(got, want) {
+		t.Errorf("the guide lists\n%q, the code makes\n%q", got, want)
 	}
 }
 
