@@ -27,6 +27,9 @@ func (f Field[T]) Get(ctx context.Context, s State) (T, bool, error) {
 }
 
 func (f Field[T]) decode(s State, text json.RawMessage) (v T, ok bool, err error) {
+	if readPlain(text, &v) {
+		return v, true, nil
+	}
 	if json.Unmarshal(text, &v) != nil {
 		var zero T
 		return zero, false, decode(s.side(), f.key, text, (*T)(nil)) // for its error

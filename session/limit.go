@@ -25,12 +25,31 @@ func limitOf(cfg config.StateConfig) limit {
 	return limit{cfg.MaxSessionsPerSubject, cfg.MaxSessionsPolicy == config.MaxSessionsDeny}
 }
 
+// create files the record of a session, if it signs in nobody who has too many.
+func (s *Session) create(ctx context.Context, key store.Key, rec store.Record) error {
+	if !s.mayBeDenied() {
+		return s.m.store.Create(ctx, key, rec)
+	}
+	return s.m.admitting(ctx, *s.subject, s.key(), func(ctx context.Context) error {
+		return s.m.store.Create(ctx, key, rec)
+	})
+}
+
+// changeKey files the record of a session anew, likewise.
+func (s *Session) changeKey(ctx context.Context, from, to store.Key, ch store.Change) error {
+	if !s.mayBeDenied() {
+		return s.m.store.ChangeKey(ctx, from, to, ch)
+	}
+	return s.m.admitting(ctx, *s.subject, from, func(ctx context.Context) error {
+		return s.m.store.ChangeKey(ctx, from, to, ch)
+	})
+}
+
+func (s *Session) mayBeDenied() bool { return s.signingIn && s.m.limit.most > 0 && s.m.limit.deny }
+
 // admitting runs write, which signs subject in, if the subject may have one
 // more session than those that it has beside own.
 func (m *Manager) admitting(ctx context.Context, subject string, own store.Key, write func(context.Context) error) error {
-	if m.limit.most == 0 || !m.limit.deny {
-		return write(ctx)
-	}
 	return m.inTurn(ctx, subject, func(ctx context.Context) error {
 		if err := m.admit(ctx, subject, own); err != nil {
 			return err

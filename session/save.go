@@ -153,7 +153,7 @@ func (s *Session) renewRecord(ctx context.Context, now int64) error {
 		ch.TTL = milliseconds(expires - now)
 	}
 	from, to := s.id.key(), id.key()
-	err := s.admitted(ctx, func(ctx context.Context) error { return s.m.store.ChangeKey(ctx, from, to, ch) })
+	err := s.changeKey(ctx, from, to, ch)
 	if err != nil {
 		return s.noteEnded(err)
 	}
@@ -210,15 +210,6 @@ func (s *Session) owesCookie() bool {
 		(s.clientChanged || s.expires != s.held.payload.expires)
 }
 
-// admitted runs write, which files the record. Where that signs in, the subject
-// may have too many sessions already.
-func (s *Session) admitted(ctx context.Context, write func(context.Context) error) error {
-	if !s.signingIn {
-		return write(ctx)
-	}
-	return s.m.admitting(ctx, *s.subject, s.key(), write)
-}
-
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
 func (s *Session) noteEnded(err error) error {
 	if errors.Is(err, store.ErrEnded) {
@@ -257,7 +248,8 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 		rec.Subject = *s.subject
 		rec.State = s.withVisit(rec.State, now, began)
 	}
-	err := s.admitted(ctx, func(ctx context.Context) error { return s.m.store.Create(ctx, id.key(), rec) })
+	key := id.key()
+	err := s.create(ctx, key, rec)
 	if inDoubt(err) {
 		return err // offered is tried again, so that no record is left that nobody can reach
 	}
@@ -269,11 +261,11 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	s.edits++
 	s.record, s.id, s.version = true, id, 1
 	s.begun, s.began, s.expires = true, began, expires
-	s.m.watches.move(s.watching, id.key())
-	s.happened(Event{Kind: EventCreated, Key: id.key(), Subject: rec.Subject})
+	s.m.watches.move(s.watching, key)
+	s.happened(Event{Kind: EventCreated, Key: key, Subject: rec.Subject})
 	if rec.Subject != "" {
 		s.seen = now
-		s.happened(Event{Kind: EventSignedIn, Key: id.key(), Subject: rec.Subject})
+		s.happened(Event{Kind: EventSignedIn, Key: key, Subject: rec.Subject})
 		defer s.m.evict(ctx, rec.Subject)
 	}
 	if taken { // by the earlier attempt, with what there was to write then

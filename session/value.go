@@ -10,6 +10,9 @@ import (
 
 // encode gives the JSON text of v.
 func encode(side side, key string, v any) (json.RawMessage, error) {
+	if text, ok := appendPlain(v); ok {
+		return text, nil
+	}
 	text, err := json.Marshal(v)
 	if err != nil || !utf8.Valid(text) { // a json.RawMessage can hold anything
 		return nil, &ValueError{Side: side.String(), Key: key, Op: "encode", Type: fmt.Sprintf("%T", v)}
@@ -20,6 +23,9 @@ func encode(side side, key string, v any) (json.RawMessage, error) {
 // decode puts the JSON text into what v points to, which stays as it is when
 // the text does not fit. The value is replaced, not merged into.
 func decode(side side, key string, text json.RawMessage, v any) error {
+	if readPlain(text, v) {
+		return nil
+	}
 	target := reflect.ValueOf(v)
 	if target.Kind() == reflect.Pointer && !target.IsNil() {
 		target = target.Elem()
