@@ -53,7 +53,7 @@ func (c Client) peek(_ context.Context, key string) (text json.RawMessage, ok bo
 	if err := c.s.lock(); err != nil {
 		return nil, false, 0, err
 	}
-	defer c.s.mu.Unlock()
+	defer c.s.unlock()
 	c.s.touched = true
 	text, ok, _ = c.s.client.lookup(key)
 	return text, ok, c.s.edits, nil
@@ -92,7 +92,7 @@ func (c Client) change(write func(*bag) error) error {
 	if err := c.s.lock(); err != nil {
 		return err
 	}
-	defer c.s.mu.Unlock()
+	defer c.s.unlock()
 	if err := c.s.writable(true); err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (c Client) Keys(context.Context) ([]string, error) {
 	if err := c.s.lock(); err != nil {
 		return nil, err
 	}
-	defer c.s.mu.Unlock()
+	defer c.s.unlock()
 	c.s.touched = true
 	return c.s.client.keys(), nil
 }

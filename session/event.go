@@ -21,16 +21,17 @@ const (
 	// under another ID.
 	EventSignedIn
 	// EventSignedOut: the session's own request ended it, by SignOut,
-	// Invalidate, Reset or Delete.
+	// Invalidate, Reset or Delete, or by the sign-in of somebody else.
 	EventSignedOut
 	// EventRevoked: Manager.Revoke, RevokeOthers or RevokeAll ended the session,
 	// or a sign-in beyond state.max_sessions_per_subject did.
 	EventRevoked
 	// EventExpired: a request came with a session that was over, or whose record
-	// was no longer there. One that nobody asks for again ends without an event.
+	// was not there any more or could not be read. One that nobody asks for again
+	// ends without an event.
 	EventExpired
-	// EventCookieRejected: a request came with a cookie that does not open. It
-	// has no Key.
+	// EventCookieRejected: a request came with a cookie that does not open, or
+	// with several. It has no Key.
 	EventCookieRejected
 	// EventEndedUnder: a request found that another one had ended or renewed
 	// the session meanwhile.
@@ -68,9 +69,9 @@ type Event struct {
 
 // Observer gets the events of a Manager.
 type Observer interface {
-	// Observe is called when it has happened, in the request of ctx, by many
-	// goroutines at once. The session of the request is locked meanwhile:
-	// Observe must not use it, and should return soon.
+	// Observe is called when it has happened, within the request, which waits
+	// for it; by many goroutines at once. ctx is that of the request as it came
+	// to the middleware, and is not cancelled with it.
 	Observe(ctx context.Context, e Event)
 }
 
@@ -103,28 +104,41 @@ func (a auditLog) Observe(_ context.Context, e Event) {
 	entry.Write(fields...)
 }
 
-// note says that something happened to the session, or to the one of the key
-// that the request came with.
+// note says that something happened to the session that the request came with.
+// It is told when the session is not locked any more.
 func (s *Session) note(kind EventKind, key store.Key) {
-	s.happened(Event{Kind: kind, Key: key, Subject: s.baseSubject})
+	subject := s.baseSubject
+	if subject == "" {
+		subject = s.wasSubject
+	}
+	s.happened(Event{Kind: kind, Key: key, Subject: subject})
 }
 
 func (s *Session) happened(e Event) {
-	if !s.m.observed() {
+	if s.m.observed() {
+		e.At = s.m.clock()
+		e.UserAgent, e.RemoteAddr = s.clientOf()
+		s.events = append(s.events, e)
+	}
+}
+
+// tell gives events to the observers. It is called while nothing is locked.
+func (s *Session) tell(events []Event) {
+	if len(events) == 0 {
 		return
 	}
 	ctx := context.Background()
 	if s.request != nil {
 		ctx = context.WithoutCancel(s.request.Context())
 	}
-	e.UserAgent, e.RemoteAddr = s.clientOf()
-	s.m.observe(ctx, e)
+	for _, e := range events {
+		s.m.observe(ctx, e)
+	}
 }
 
 func (m *Manager) observed() bool { return len(m.observers) > 0 }
 
 func (m *Manager) observe(ctx context.Context, e Event) {
-	e.At = m.clock()
 	for _, o := range m.observers {
 		o.Observe(ctx, e)
 	}

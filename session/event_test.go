@@ -219,3 +219,212 @@ func TestAnEventKindHasAName(t *testing.T) {
 		t.Errorf("others have %q", got)
 	}
 }
+
+// An event of a session that nobody is signed in with has no subject.
+func TestAnEventHasNoSubjectOfAnEarlierSession(t *testing.T) {
+	anonymous := func(ctx context.Context, s *session.Session) error {
+		if err := s.Set(ctx, "k", "v"); err != nil {
+			return err
+		}
+		if err := s.Sync(ctx); err != nil {
+			return err
+		}
+		return s.Invalidate()
+	}
+	for name, leave := range map[string]func(e *env, b *browser) handler{
+		"revoked": func(e *env, _ *browser) handler {
+			return func(ctx context.Context, s *session.Session) error {
+				if _, err := e.RevokeAll(ctx, "ada"); err != nil {
+					return err
+				}
+				return s.Reset()
+			}
+		},
+		"deleted, and gone": func(e *env, b *browser) handler {
+			return then(load, func(ctx context.Context, s *session.Session) error {
+				key := b.key()
+				if err := s.Delete(); err != nil {
+					return err
+				}
+				if err := e.spy.Delete(ctx, key); err != nil {
+					return err
+				}
+				e.harness.Advance(e, 2*time.Minute) // its mark is over
+				return s.Sync(ctx)
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.signedIn("ada")
+			b.visit(then(load, leave(e, b), anonymous))
+			for _, event := range e.seen.take() {
+				if event.Kind == session.EventSignedOut && event.Subject != "" {
+					t.Errorf("the session of nobody: %+v", event)
+				}
+			}
+		})
+	}
+}
+
+// An eviction says whose request it was, however the sign-in is saved.
+func TestAnEvictionSaysWhoseSignInItWas(t *testing.T) {
+	for name, save := range map[string]handler{
+		"with the response": nothing,
+		"by a sync":         func(ctx context.Context, s *session.Session) error { return s.Sync(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, atMost(1, config.MaxSessionsEvictOldest))
+			e.signedIn("ada")
+			e.advance(time.Second)
+			e.seen.take()
+			b := e.browser()
+			b.agent, b.address = "Agent/1.0", "192.0.2.1:80"
+			b.visit(then(signIn("ada"), save))
+			if evicted := e.wantEvents(session.EventCreated, session.EventSignedIn, session.EventRevoked)[2]; evicted.UserAgent != "Agent/1.0" || evicted.RemoteAddr != "192.0.2.1" {
+				t.Errorf("evicted: %+v", evicted)
+			}
+		})
+	}
+}
+
+// observerFunc is an Observer of a function.
+type observerFunc func(context.Context, session.Event)
+
+func (f observerFunc) Observe(ctx context.Context, e session.Event) { f(ctx, e) }
+
+// within fails the test when do takes longer than anything in memory can.
+func within(t *testing.T, what string, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); do() }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Errorf("%s: it hangs", what)
+	}
+}
+
+// An Observer that panics is a panic of the request, and not the end of all
+// motion.
+func TestAnObserverThatPanics(t *testing.T) {
+	e := newEnv(t)
+	m, err := session.NewManager(config.Default(), store.New(e.spy), session.WithObserver(observerFunc(func(context.Context, session.Event) {
+		panic("of the observer")
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{e: e, m: m, cookie: &http.Cookie{Name: m.CookieName(), Value: "forged"}}
+	within(t, "a rejected cookie", func() {
+		defer func() {
+			if got := recover(); got != "of the observer" {
+				t.Errorf("the panic is %v", got)
+			}
+		}()
+		b.visit(load)
+	})
+}
+
+// An Observer can look at the devices of whoever it hears of.
+func TestAnObserverThatListsTheDevices(t *testing.T) {
+	e := newEnv(t)
+	cfg := config.Default()
+	atMost(1, config.MaxSessionsEvictOldest)(&cfg)
+	var m *session.Manager
+	listed := 0
+	m, err := session.NewManager(cfg, store.New(e.spy), session.WithClock(e.time), session.WithObserver(observerFunc(func(ctx context.Context, event session.Event) {
+		if event.Subject != "" {
+			list, err := m.Sessions(ctx, event.Subject)
+			if err != nil {
+				t.Error(err)
+			}
+			listed = len(list)
+		}
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Manager = m
+	e.signedIn("ada")
+	e.advance(time.Second)
+	within(t, "an eviction in a sync", func() {
+		e.browser().visit(then(signIn("ada"), func(ctx context.Context, s *session.Session) error { return s.Sync(ctx) }))
+		if listed != 1 {
+			t.Errorf("%d sessions", listed)
+		}
+	})
+}
+
+// One request with bad cookies is one event, so that a client cannot fill the
+// audit log.
+func TestManyBadCookiesAreOneEvent(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.cookie = &http.Cookie{Name: e.CookieName(), Value: strings.Repeat("x; "+e.CookieName()+"=", 40) + "x"}
+	b.e.Manager.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		e.must(session.FromContext(r.Context()).Load(r.Context()))
+	})).ServeHTTP(httptest.NewRecorder(), func() *http.Request {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", b.cookie.Name+"="+b.cookie.Value)
+		return r
+	}())
+	e.wantEvents(session.EventCookieRejected)
+}
+
+// A request that comes with a session whose record is no longer there is an
+// event, whatever it does.
+func TestARecordThatIsGoneIsAnEvent(t *testing.T) {
+	for name, c := range map[string]struct {
+		handle handler
+		err    error
+	}{
+		"signed out":           {invalidate, store.ErrNotFound},
+		"read, and corrupt":    {load, store.ErrCorrupt},
+		"written, and corrupt": {write("k", "v"), store.ErrCorrupt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.signedIn("ada")
+			key := b.key()
+			e.seen.take()
+			e.spy.fail(c.err, "load", "update", "delete")
+			b.visit(c.handle)
+			events := e.seen.take()
+			if len(events) == 0 || events[0].Kind != session.EventExpired || events[0].Key != key {
+				t.Errorf("the events are %+v", events)
+			}
+		})
+	}
+}
+
+// What the request has loaded it knows when the session turns out to have ended.
+func TestAnEndUnderADeleteHasItsSubject(t *testing.T) {
+	e := newEnv(t)
+	b := e.signedIn("ada")
+	e.seen.take()
+	b.visit(then(load, func(ctx context.Context, s *session.Session) error {
+		if err := s.Delete(); err != nil {
+			return err
+		}
+		return e.spy.Delete(ctx, b.key())
+	}))
+	if under := e.wantEvents(session.EventEndedUnder)[0]; under.Subject != "ada" {
+		t.Errorf("ended under it: %+v", under)
+	}
+}
+
+// Another subject's sign-in ends the session of the one before.
+func TestASignInOverAnothersSessionSaysWhoseItWas(t *testing.T) {
+	e := newEnv(t)
+	b := e.signedIn("ada")
+	old := b.key()
+	e.seen.take()
+	b.visit(then(load, signIn("bob")))
+	for _, event := range e.seen.take() {
+		if event.Subject == "ada" && (event.Key == old || event.From == old) {
+			return
+		}
+	}
+	t.Error("no event says that ada's session has ended")
+}

@@ -191,7 +191,7 @@ const maxTime = 1 << 60
 // found is what there was in a request beside the cookie that counts.
 type found struct {
 	present  bool      // a cookie verifies, expired or not: the client holds one of ours
-	rejected int       // how many do not
+	rejected bool      // one does not
 	expired  store.Key // of the first that has expired, if it had a record
 }
 
@@ -211,7 +211,7 @@ func (m *Manager) read(header http.Header) (in *incoming, f found) {
 			got, verdict := m.openCookie(value)
 			switch verdict {
 			case cookieRejected:
-				f.rejected++
+				f.rejected = true
 				m.telemetry.rejected()
 				continue
 			case cookieLive:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -25,37 +26,57 @@ func limitOf(cfg config.StateConfig) limit {
 	return limit{cfg.MaxSessionsPerSubject, cfg.MaxSessionsPolicy == config.MaxSessionsDeny}
 }
 
+func (l limit) denies() bool { return l.most > 0 && l.deny }
+func (l limit) evicts() bool { return l.most > 0 && !l.deny }
+
 // create files the record of a session, if it signs in nobody who has too many.
 func (s *Session) create(ctx context.Context, key store.Key, rec store.Record) error {
-	if !s.mayBeDenied() {
+	if !s.signingIn || !s.m.limit.denies() {
 		return s.m.store.Create(ctx, key, rec)
 	}
-	return s.m.admitting(ctx, *s.subject, s.key(), func(ctx context.Context) error {
+	return s.m.admitting(ctx, *s.subject, key, key, func(ctx context.Context) error {
 		return s.m.store.Create(ctx, key, rec)
 	})
 }
 
 // changeKey files the record of a session anew, likewise.
 func (s *Session) changeKey(ctx context.Context, from, to store.Key, ch store.Change) error {
-	if !s.mayBeDenied() {
+	if !s.signingIn || !s.m.limit.denies() {
 		return s.m.store.ChangeKey(ctx, from, to, ch)
 	}
-	return s.m.admitting(ctx, *s.subject, from, func(ctx context.Context) error {
+	return s.m.admitting(ctx, *s.subject, from, to, func(ctx context.Context) error {
 		return s.m.store.ChangeKey(ctx, from, to, ch)
 	})
 }
 
-func (s *Session) mayBeDenied() bool { return s.signingIn && s.m.limit.most > 0 && s.m.limit.deny }
-
-// admitting runs write, which signs subject in, if the subject may have one
-// more session than those that it has beside own.
-func (m *Manager) admitting(ctx context.Context, subject string, own store.Key, write func(context.Context) error) error {
+// admitting runs write, which signs subject in under the key to, if the subject
+// may have one more session than those that it has beside own.
+func (m *Manager) admitting(ctx context.Context, subject string, own, to store.Key, write func(context.Context) error) error {
 	return m.inTurn(ctx, subject, func(ctx context.Context) error {
 		if err := m.admit(ctx, subject, own); err != nil {
-			return err
+			return &untried{err}
 		}
-		return write(ctx)
+		err := write(ctx)
+		if inDoubt(err) { // what nobody holds must not take a place
+			ctx, cancel := m.without(ctx)
+			defer cancel()
+			if err := m.store.Delete(ctx, to); err != nil && !gone(err) {
+				m.logger.Warn("session: a sign-in that may have been stored could not be taken back, and counts until it expires", zap.Error(err))
+			}
+		}
+		return err
 	})
+}
+
+// untried is the error of a write that was not even begun.
+type untried struct{ error }
+
+func (u *untried) Unwrap() error { return u.error }
+
+// without gives a context that is not cancelled with ctx, for what is to be
+// cleaned up.
+func (m *Manager) without(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), m.saveTimeout)
 }
 
 // admit returns ErrTooManySessions when the subject has no place left.
@@ -64,44 +85,83 @@ func (m *Manager) admit(ctx context.Context, subject string, own store.Key) erro
 	if err != nil {
 		return err
 	}
-	others := 0
-	for _, e := range entries {
-		if e.Key != own {
-			others++
-		}
-	}
-	if others >= m.limit.most {
+	entries = slices.DeleteFunc(entries, func(e store.Entry) bool { return e.Key == own })
+	if len(signIns(entries)) >= m.limit.most {
 		return ErrTooManySessions
 	}
 	return nil
+}
+
+// signIn is one session of a subject, under the key that it has or, while that
+// changes, under both.
+type signIn struct {
+	keys  []store.Key
+	at    int64 // Unix milliseconds, see Session.rank
+	order string
+}
+
+// signIns gives the sessions among entries, the newest first.
+func signIns(entries []store.Entry) []signIn {
+	list := make([]signIn, 0, len(entries))
+	byTag := map[string]int{}
+	for _, e := range entries {
+		v := readVisit(e.Record.State[visitKey])
+		if i, known := byTag[v.Tag]; known && v.Tag != "" {
+			list[i].keys = append(list[i].keys, e.Key)
+			continue
+		}
+		byTag[v.Tag] = len(list)
+		at := v.SignedIn
+		if at == 0 {
+			at = e.Record.CreatedAt.UnixMilli()
+		}
+		list = append(list, signIn{[]store.Key{e.Key}, at, cmp.Or(v.Tag, e.Key.String())})
+	}
+	slices.SortFunc(list, func(a, b signIn) int {
+		return cmp.Or(cmp.Compare(b.at, a.at), cmp.Compare(a.order, b.order))
+	})
+	return list
+}
+
+// rank is the time of a sign-in. Where the oldest are to be evicted it is later
+// than that of every sign-in before, also of one on an instance whose clock is
+// ahead: all must agree about which are the newest.
+func (s *Session) rank(ctx context.Context, now int64) int64 {
+	if !s.m.limit.evicts() {
+		return now
+	}
+	entries, err := s.m.store.ListBySubject(ctx, *s.subject)
+	if all := signIns(entries); err == nil && len(all) > 0 {
+		return max(now, all[0].at+1)
+	}
+	return now
 }
 
 // evict ends the oldest sign-ins of a subject, once one more has been stored.
 // It needs no turn: whoever looks last sees every session, all agree about
 // which are the newest, and nobody ends one of those. An error leaves too many
 // until the next sign-in.
-func (m *Manager) evict(ctx context.Context, subject string) {
-	if m.limit.most == 0 || m.limit.deny {
+func (s *Session) evict(ctx context.Context, subject string) {
+	if !s.m.limit.evicts() {
 		return
 	}
-	_, err := m.revoke(ctx, subject, func(all []store.Entry) []store.Entry {
-		slices.SortFunc(all, func(a, b store.Entry) int {
-			return cmp.Or(cmp.Compare(signedIn(b.Record), signedIn(a.Record)), slices.Compare(a.Key[:], b.Key[:]))
-		})
-		return all[min(m.limit.most, len(all)):]
-	}, func(store.Key) {})
+	ctx = context.WithoutCancel(ctx) // the sign-in is stored, whoever still waits
+	_, err := s.m.revoke(ctx, subject, func(all []store.Entry) (keys []store.Key) {
+		list := signIns(all)
+		for _, old := range list[min(s.m.limit.most, len(list)):] {
+			keys = append(keys, old.keys...)
+		}
+		return keys
+	}, func(key store.Key) {
+		s.happened(Event{Kind: EventRevoked, Key: key, Subject: subject})
+	})
 	if err != nil {
-		m.logger.Warn("session: the sessions beyond session.state.max_sessions_per_subject could not be ended, the next sign-in will", zap.Error(err))
+		s.m.logger.Warn("session: the sessions beyond session.state.max_sessions_per_subject could not be ended, the next sign-in will", zap.Error(err))
 	}
 }
 
-// signedIn is when a record's subject signed in, in Unix milliseconds.
-func signedIn(rec store.Record) int64 {
-	if v := readVisit(rec); v.SignedIn != 0 {
-		return v.SignedIn
-	}
-	return rec.CreatedAt.UnixMilli()
-}
+// turnKey is the state key under which the record of a turn says whose it is.
+const turnKey = "turn"
 
 // inTurn runs do while no other sign-in of the subject is under way, on any
 // instance: a record that only one can create says whose turn it is. It
@@ -110,18 +170,32 @@ func signedIn(rec store.Record) int64 {
 func (m *Manager) inTurn(ctx context.Context, subject string, do func(context.Context) error) error {
 	sum := sha256.Sum256([]byte("turn of " + subject))
 	key := store.Key(sum[:len(store.Key{})])
-	turn := store.Record{CreatedAt: m.clock(), TTL: 3 * m.saveTimeout}
 	ctx, cancel := context.WithTimeout(ctx, 2*m.saveTimeout)
 	defer cancel()
+	if err := m.takeTurn(ctx, key); err != nil {
+		return &untried{err}
+	}
+	defer m.giveTurn(ctx, key)
+	return do(ctx)
+}
+
+func (m *Manager) takeTurn(ctx context.Context, key store.Key) error {
+	mine, _ := json.Marshal(rand.Uint64()) // a number, which JSON never refuses
+	turn := store.Record{
+		State:     map[string]json.RawMessage{turnKey: mine},
+		CreatedAt: m.clock(),
+		TTL:       3 * m.saveTimeout,
+	}
 	for started := time.Now(); ; {
 		err := m.store.Create(ctx, key, turn)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, store.ErrDuplicateKey) {
+		switch {
+		case err == nil:
+			return nil
+		case inDoubt(err):
+			return m.resolveTurn(ctx, key, mine, err)
+		case !errors.Is(err, store.ErrDuplicateKey):
 			return err
-		}
-		if time.Since(started) >= m.saveTimeout {
+		case time.Since(started) >= m.saveTimeout:
 			return errNoTurn
 		}
 		pause := time.NewTimer(time.Millisecond + rand.N(10*time.Millisecond))
@@ -132,10 +206,27 @@ func (m *Manager) inTurn(ctx context.Context, subject string, do func(context.Co
 			return ctx.Err()
 		}
 	}
-	defer func() {
-		if err := m.store.Delete(context.WithoutCancel(ctx), key); err != nil {
-			m.logger.Warn("session: a subject's turn to sign in could not be given back, and ends by itself", zap.Error(err))
-		}
-	}()
-	return do(ctx)
+}
+
+// resolveTurn finds out whether a turn whose answer was lost was taken.
+func (m *Manager) resolveTurn(ctx context.Context, key store.Key, mine json.RawMessage, cause error) error {
+	patient, cancel := m.without(ctx)
+	defer cancel()
+	rec, err := m.store.Load(patient, key)
+	if err != nil || string(rec.State[turnKey]) != string(mine) {
+		return cause
+	}
+	if ctx.Err() != nil { // nobody waits for it
+		m.giveTurn(ctx, key)
+		return cause
+	}
+	return nil
+}
+
+func (m *Manager) giveTurn(ctx context.Context, key store.Key) {
+	ctx, cancel := m.without(ctx)
+	defer cancel()
+	if err := m.store.Delete(ctx, key); err != nil && !gone(err) {
+		m.logger.Warn("session: a subject's turn to sign in could not be given back, and ends by itself", zap.Error(err))
+	}
 }

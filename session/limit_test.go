@@ -211,3 +211,295 @@ func TestALimitNeedsAnIndexOfSubjects(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// renaming is a backend in which records move on while it lists, so that they
+// are there under both keys, as store.SubjectIndex allows.
+type renaming struct {
+	*spy
+	during func()
+}
+
+func (r *renaming) ListBySubject(ctx context.Context, subject string) ([]store.Entry, error) {
+	all, err := r.spy.ListBySubject(ctx, subject)
+	if during := r.during; during != nil {
+		r.during = nil
+		during()
+		var more []store.Entry
+		more, err = r.spy.ListBySubject(ctx, subject)
+		for _, e := range more {
+			known := false
+			for _, old := range all {
+				known = known || old.Key == e.Key
+			}
+			if !known {
+				all = append(all, e)
+			}
+		}
+	}
+	return all, err
+}
+
+// A session that a list has twice is one session.
+func TestASessionThatIsListedTwiceIsOneToTheLimit(t *testing.T) {
+	const limit = 3
+	for _, policy := range []config.MaxSessionsPolicy{config.MaxSessionsEvictOldest, config.MaxSessionsDeny} {
+		t.Run(string(policy), func(t *testing.T) {
+			e := newEnv(t)
+			cfg := config.Default()
+			cfg.Cookie.Keys = []config.Key{testKey}
+			atMost(limit, policy)(&cfg)
+			backend := &renaming{spy: e.spy}
+			e.Manager = e.managerOver(store.New(backend), cfg)
+			var all []*browser
+			for range 2 {
+				all = append(all, e.signedIn("ada"))
+				e.advance(time.Second)
+			}
+			backend.during = func() { all[1].visit(cycle) }
+			third := e.browser()
+			all = append(all, third)
+			third.visit(signIn("ada"))
+			for i, b := range all {
+				if got := b.subject(); got != "ada" {
+					t.Errorf("%d of %d, where %d are allowed: %q is signed in", i+1, len(all), limit, got)
+				}
+			}
+		})
+	}
+}
+
+// lossy is a backend that does some operations and loses the answer.
+type lossy struct {
+	*spy
+	lost map[string]bool
+}
+
+var errLost = errors.New("the connection is lost")
+
+func (l *lossy) answer(op string, err error) error {
+	if err == nil && l.lost[op] {
+		return errLost
+	}
+	return err
+}
+
+func (l *lossy) Create(ctx context.Context, key store.Key, rec store.Record) error {
+	op := "create"
+	if rec.Subject == "" {
+		op = "create of nobody's"
+	}
+	return l.answer(op, l.spy.Create(ctx, key, rec))
+}
+
+func (l *lossy) ChangeKey(ctx context.Context, from, to store.Key, ch store.Change) error {
+	return l.answer("change key", l.spy.ChangeKey(ctx, from, to, ch))
+}
+
+// A sign-in that nobody heard of must not keep its subject out for a whole TTL.
+func TestADeniedPlaceThatNobodyHolds(t *testing.T) {
+	for op, status := range map[string]int{
+		"create": http.StatusInternalServerError, "change key": http.StatusInternalServerError,
+		"create of nobody's": http.StatusOK, // the turn, of which it can be found out
+	} {
+		t.Run(op, func(t *testing.T) {
+			e := newEnv(t)
+			cfg := config.Default()
+			cfg.Cookie.Keys = []config.Key{testKey}
+			cfg.Store.Timeout = 50 * time.Millisecond
+			atMost(1, config.MaxSessionsDeny)(&cfg)
+			backend := &lossy{spy: e.spy}
+			e.Manager = e.managerOver(store.New(backend), cfg)
+			b := e.browser()
+			if op == "change key" {
+				b.visit(write("k", "v"))
+			}
+			backend.lost = map[string]bool{op: true}
+			if res := b.visit(signIn("ada")); res.StatusCode != status {
+				t.Fatalf("status %d, want %d", res.StatusCode, status)
+			}
+			backend.lost = nil
+			if status == http.StatusOK {
+				b.visit(invalidate)
+			}
+			again := e.browser()
+			if res := again.visit(func(ctx context.Context, s *session.Session) error {
+				if err := s.SignIn(ctx, "ada"); err != nil {
+					t.Errorf("the next sign-in: %v", err)
+				}
+				return nil
+			}); res.StatusCode != http.StatusOK {
+				t.Errorf("the next sign-in: status %d", res.StatusCode)
+			}
+		})
+	}
+}
+
+// The same request may try again: nothing of it is in doubt when the look at the
+// other sessions has failed.
+func TestASignInWhoseLookAtTheOthersFailsCanBeSavedAgain(t *testing.T) {
+	for _, op := range []string{"list", "create"} {
+		t.Run(op, func(t *testing.T) {
+			e := newEnv(t, atMost(1, config.MaxSessionsDeny))
+			b := e.browser()
+			b.visit(write("k", "v"))
+			b.visit(func(ctx context.Context, s *session.Session) error {
+				if err := s.SignIn(ctx, "ada"); err != nil {
+					return err
+				}
+				e.spy.fail(errors.New("away"), op)
+				if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("while the store is away: %v", err)
+				}
+				e.spy.fail(nil)
+				return s.Sync(ctx)
+			})
+			b.wantSubject("ada")
+		})
+	}
+}
+
+// A handler that hears from Sync that there is no place left can say so in its
+// own words, as it can when SignIn itself says it.
+func TestASignInThatLosesItsPlaceIsTheHandlersToAnswer(t *testing.T) {
+	e := newEnv(t, atMost(1, config.MaxSessionsDeny))
+	b := e.browser()
+	b.visit(write("cart", "full"))
+	res := b.visit(then(signIn("ada"), func(ctx context.Context, s *session.Session) error {
+		e.signedIn("ada")
+		if err := s.Sync(ctx); !errors.Is(err, session.ErrTooManySessions) {
+			t.Errorf("the save: %v", err)
+		}
+		return nil
+	}))
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	b.wantRead("cart", "full")
+}
+
+// The oldest is who signed in first, not whose record is the oldest.
+func TestAClearDoesNotMakeASignInOlder(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(write("k", "v"))
+		e.advance(time.Minute)
+		oldest := e.signedIn("ada")
+		e.advance(time.Minute)
+		b.visit(signIn("ada"))
+		b.visit(func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) }) // unread
+		e.advance(time.Minute)
+		e.signedIn("ada")
+		oldest.wantSubject("")
+		b.wantSubject("ada")
+	}, atMost(2, config.MaxSessionsEvictOldest))
+}
+
+// Where the clocks of two instances differ, whoever signs in is signed in.
+func TestASignInOnAnInstanceWhoseClockIsBehind(t *testing.T) {
+	e := newEnv(t)
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{testKey}
+	atMost(1, config.MaxSessionsEvictOldest)(&cfg)
+	ahead, err := session.NewManager(cfg, store.New(e.spy), session.WithClock(func() time.Time { return e.time().Add(time.Second) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Manager = e.managerOver(store.New(e.spy), cfg)
+	first := e.browser()
+	first.m = ahead
+	first.visit(signIn("ada"))
+	e.advance(500 * time.Millisecond)
+	later := e.signedIn("ada")
+	later.wantSubject("ada")
+}
+
+// A client that goes away while its turn is taken gives it back.
+func TestATurnWhoseRequestIsCancelled(t *testing.T) {
+	e := newEnv(t)
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{testKey}
+	cfg.Store.Timeout = 50 * time.Millisecond
+	atMost(1, config.MaxSessionsDeny)(&cfg)
+	backend := &cancelling{spy: e.spy}
+	e.Manager = e.managerOver(store.New(backend), cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	backend.cancel = cancel
+	s := e.New(nil)
+	e.must(s.SignIn(t.Context(), "ada"))
+	if err := s.Sync(ctx); err == nil { // it went through, and has the place
+		e.must(second(e.RevokeAll(t.Context(), "ada")))
+	}
+	b := e.browser()
+	if res := b.visit(signIn("ada")); res.StatusCode != http.StatusOK {
+		t.Errorf("the next sign-in: status %d", res.StatusCode)
+	}
+}
+
+// cancelling is a backend whose first Create is done, and cancelled before its
+// answer has come.
+type cancelling struct {
+	*spy
+	once   sync.Once
+	cancel func()
+}
+
+func (c *cancelling) Create(ctx context.Context, key store.Key, rec store.Record) error {
+	err := c.spy.Create(ctx, key, rec)
+	c.once.Do(func() {
+		c.cancel()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+	})
+	return err
+}
+
+// A sign-in that is done is bounded, whether or not its client waits.
+func TestAnEvictionWhoseRequestIsCancelled(t *testing.T) {
+	e := newEnv(t, atMost(1, config.MaxSessionsEvictOldest))
+	first := e.signedIn("ada")
+	e.advance(time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	b := e.browser()
+	b.visit(func(_ context.Context, s *session.Session) error {
+		if err := s.SignIn(ctx, "ada"); err != nil {
+			return err
+		}
+		lists := 0
+		e.spy.intercept(func(op string) error {
+			if op == "list" {
+				if lists++; lists == 2 { // the first is before the sign-in is stored
+					cancel()
+				}
+			}
+			return nil
+		})
+		return s.Sync(ctx)
+	})
+	e.spy.fail(nil)
+	b.wantSubject("ada")
+	first.wantSubject("")
+}
+
+// A save that is tried again knows the record of the first try for its own.
+func TestADeniedSignInThatIsSavedAgain(t *testing.T) {
+	e := newEnv(t)
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{testKey}
+	atMost(1, config.MaxSessionsDeny)(&cfg)
+	backend := &lossy{spy: e.spy}
+	e.Manager = e.managerOver(store.New(backend), cfg)
+	b := e.browser()
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		if err := s.SignIn(ctx, "ada"); err != nil {
+			return err
+		}
+		backend.lost = map[string]bool{"create": true}
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("the first save: %v", err)
+		}
+		backend.lost = nil
+		return s.Sync(ctx)
+	})
+	b.wantSubject("ada")
+}

@@ -222,9 +222,8 @@ func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error
 		return nil, ErrNotInstalled
 	}
 	s.saving.Lock()
-	defer s.saving.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlockSaving()
 	if s.closed {
 		return nil, ErrClosed
 	}
@@ -234,8 +233,8 @@ func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error
 	return s.finalize(ctx)
 }
 
-// errForeign is what Finalize returns for the session of another Manager.
-var errForeign = errors.New("session: finalize: the session is another Manager's")
+// errForeign is what a Manager returns for the session of another one.
+var errForeign = errors.New("session: the session is another Manager's")
 
 // finalize is the one way from a session to its cookie.
 func (s *Session) finalize(ctx context.Context) (*http.Cookie, error) {

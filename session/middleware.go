@@ -102,9 +102,8 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 func (x *exchange) BeforeHeaders(header http.Header) error {
 	s := &x.session
 	s.saving.Lock()
-	defer s.saving.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlockSaving()
 	defer func() { s.started = true }()
 	// The client may have gone away. What its handler did is done, so the save
 	// goes on; the store's timeout bounds it.
@@ -171,9 +170,8 @@ func (x *exchange) finish() {
 	}
 	s := &x.session
 	s.saving.Lock()
-	defer s.saving.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlockSaving()
 	if !s.opened || s.closed {
 		return
 	}
@@ -189,6 +187,7 @@ func (x *exchange) finish() {
 func (x *exchange) close() {
 	x.session.mu.Lock()
 	x.session.closed = true
+	x.session.endWatches()
 	x.session.mu.Unlock()
 	x.writer.Close()
 }

@@ -50,6 +50,12 @@ func (s *Session) save(ctx context.Context) error {
 		case gone(err) && s.record && !s.started:
 			s.lose(err)
 		case errors.Is(err, store.ErrDuplicateKey) && retry.once():
+		case errors.Is(err, ErrTooManySessions): // a handler that called Sync may go on without
+			s.takeBackSignIn()
+			if s.fate == renew {
+				s.fate = keep
+			}
+			return err
 		case inDoubt(err) && (len(s.updates) > 0 || s.fate == renew):
 			s.doubt = err
 			return err
@@ -65,6 +71,9 @@ func (s *Session) save(ctx context.Context) error {
 // inDoubt reports whether err leaves open that the store has done what it was
 // asked.
 func inDoubt(err error) bool {
+	if errors.As(err, new(*untried)) {
+		return false
+	}
 	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
@@ -127,28 +136,32 @@ func (s *Session) deleteRecord(ctx context.Context) error {
 		return errAgain
 	}
 	if err == nil {
-		s.happened(Event{Kind: EventSignedOut, Key: s.id.key(), Subject: s.wasSubject})
+		s.note(EventSignedOut, s.id.key())
+		s.m.watches.end(s.id.key())
+	} else {
+		s.noteExpired()
 	}
-	s.m.watches.end(s.id.key())
 	s.forgetRecord()
 	return errAgain
 }
 
-// forgetRecord goes on after the record was deleted.
+// forgetRecord goes on without the record.
 func (s *Session) forgetRecord() {
 	s.record, s.id, s.version, s.fate = false, rawID{}, 0, keep
-	s.wasSubject = ""
+	s.wasSubject, s.visit = "", nil
 }
 
 func (s *Session) renewRecord(ctx context.Context, now int64) error {
 	id, began, expires := newID(), s.began, s.expires
+	signedIn := began
 	if s.signingIn {
 		began = now
+		signedIn = s.rank(ctx, now)
 		expires = s.lifeEnd(now, began)
 	} else if later := s.extension(now); later != 0 {
 		expires = later
 	}
-	ch, _ := s.change(now, began)
+	ch, _ := s.change(now, signedIn)
 	if expires != s.expires {
 		ch.TTL = milliseconds(expires - now)
 	}
@@ -160,14 +173,17 @@ func (s *Session) renewRecord(ctx context.Context, now int64) error {
 	s.id, s.began, s.expires, s.fate = id, began, expires, keep
 	s.m.watches.move(s.watching, to)
 	s.m.watches.end(from)
-	in := s.signingIn
+	in, before := s.signingIn, s.baseSubject
 	s.written(ch)
-	if in {
-		s.happened(Event{Kind: EventSignedIn, Key: to, From: from, Subject: s.baseSubject})
-		s.m.evict(ctx, s.baseSubject)
-	} else {
+	if !in {
 		s.happened(Event{Kind: EventRenewed, Key: to, From: from, Subject: s.baseSubject})
+		return nil
 	}
+	if before != "" && before != s.baseSubject {
+		s.happened(Event{Kind: EventSignedOut, Key: from, Subject: before})
+	}
+	s.happened(Event{Kind: EventSignedIn, Key: to, From: from, Subject: s.baseSubject})
+	s.evict(ctx, s.baseSubject)
 	return nil
 }
 
@@ -246,7 +262,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	}
 	if s.subject != nil {
 		rec.Subject = *s.subject
-		rec.State = s.withVisit(rec.State, now, began)
+		rec.State = with(rec.State, visitKey, s.newVisit(now, s.rank(ctx, now)).text())
 	}
 	key := id.key()
 	err := s.create(ctx, key, rec)
@@ -264,9 +280,9 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	s.m.watches.move(s.watching, key)
 	s.happened(Event{Kind: EventCreated, Key: key, Subject: rec.Subject})
 	if rec.Subject != "" {
-		s.seen = now
+		s.visit = rec.State[visitKey]
 		s.happened(Event{Kind: EventSignedIn, Key: key, Subject: rec.Subject})
-		defer s.m.evict(ctx, rec.Subject)
+		s.evict(ctx, rec.Subject)
 	}
 	if taken { // by the earlier attempt, with what there was to write then
 		s.version, s.subject = 0, &rec.Subject
@@ -290,10 +306,10 @@ func (s *Session) keepWithoutRecord(now int64) {
 	s.clientSaved()
 }
 
-// change is what the request did to the record, now, of a session that began
-// at began; dirty says whether that is anything. That the client was here goes
+// change is what the request did to the record, now, whose subject signed in at
+// signedIn; dirty says whether that is anything. That the client was here goes
 // along when it is due, and is nothing by itself.
-func (s *Session) change(now, began int64) (ch store.Change, dirty bool) {
+func (s *Session) change(now, signedIn int64) (ch store.Change, dirty bool) {
 	ch.Set, ch.Clear, ch.Subject = s.server.set, s.server.cleared, s.subject
 	for key := range s.server.removed {
 		ch.Remove = append(ch.Remove, key)
@@ -301,9 +317,7 @@ func (s *Session) change(now, began int64) (ch store.Change, dirty bool) {
 	if len(s.updates) > 0 {
 		ch.IfVersion = s.version
 	}
-	if s.visitDue(now) {
-		ch.Set = s.withVisit(ch.Set, now, began)
-	}
+	s.noteVisit(&ch, now, signedIn)
 	return ch, s.server.dirty() || s.subject != nil
 }
 
@@ -319,7 +333,7 @@ func (s *Session) written(ch store.Change) {
 		s.baseSubject = *ch.Subject
 	}
 	if text := ch.Set[visitKey]; text != nil {
-		s.seen = seenAt(text)
+		s.visit = text
 	}
 	s.subject, s.signingIn, s.updates = nil, false, nil
 	s.server.saved()

@@ -59,10 +59,11 @@ type core struct {
 	record      bool // the store has a record of this session, under id
 	id          rawID
 	fate        fate
-	version     uint64 // of the record, 0 while not known
-	baseSubject string // as loaded
-	seen        int64  // as loaded: when the client was here last, in Unix milliseconds
+	version     uint64          // of the record, 0 while not known
+	baseSubject string          // as loaded
+	visit       json.RawMessage // as loaded: what is known of the client
 	terms       terms
+	oldTerms    terms // before a sign-in that is still to be saved
 
 	server, client bag
 	clientChanged  bool    // the client does not yet have the client state
@@ -77,6 +78,7 @@ type core struct {
 	scoped         map[any]any // what each Scoped has made for the request
 	ended          error       // the ErrEnded that the store has given for the record
 	watching       []*watch    // the calls of Done
+	events         []Event     // to be told when the session is not locked
 }
 
 // heldCookie is what the request's cookie, or the last one sent, says.
@@ -118,6 +120,32 @@ func (s *Session) lock() error {
 	return nil
 }
 
+// unlock gives the session back, and then tells what has happened.
+func (s *Session) unlock() {
+	events := s.events
+	s.events = nil
+	s.mu.Unlock()
+	s.tell(events)
+}
+
+// lockSaving takes the session for a save.
+func (s *Session) lockSaving() error {
+	s.saving.Lock()
+	if err := s.lock(); err != nil {
+		s.saving.Unlock()
+		return err
+	}
+	return nil
+}
+
+func (s *Session) unlockSaving() {
+	events := s.events
+	s.events = nil
+	s.mu.Unlock()
+	s.saving.Unlock()
+	s.tell(events)
+}
+
 // open looks at the request's cookie, once.
 func (s *Session) open() {
 	if s.opened {
@@ -128,7 +156,7 @@ func (s *Session) open() {
 		header = s.request.Header
 	}
 	in, found := s.m.read(header)
-	for range found.rejected {
+	if found.rejected {
 		s.note(EventCookieRejected, store.Key{})
 	}
 	if in == nil && found.expired != (store.Key{}) {
@@ -195,7 +223,7 @@ func (s *Session) reload(ctx context.Context) error {
 	rec, err := s.m.store.Load(ctx, s.id.key())
 	switch {
 	case err == nil:
-		s.seen = seenAt(rec.State[visitKey])
+		s.visit = rec.State[visitKey]
 		delete(rec.State, visitKey)
 		s.server.learn(rec.State, false)
 		s.baseSubject, s.version = rec.Subject, rec.Version
@@ -208,6 +236,12 @@ func (s *Session) reload(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// noteExpired says that the record was found to be gone.
+func (s *Session) noteExpired() {
+	s.note(EventExpired, s.id.key())
+	s.m.watches.end(s.id.key())
 }
 
 // gone reports whether err says that a record will not be found again.
@@ -231,15 +265,15 @@ func (s *Session) endedUnder(err error) {
 // allows a missing record, with the client state kept.
 func (s *Session) lose(cause error) {
 	s.m.telemetry.lost(cause)
-	if s.record && (errors.Is(cause, store.ErrNotFound) || errors.Is(cause, errOver)) {
-		s.note(EventExpired, s.id.key())
-		s.m.watches.end(s.id.key())
+	if s.record && !errors.Is(cause, store.ErrEnded) {
+		s.noteExpired()
 	}
 	s.edits++
 	if errors.Is(cause, store.ErrEnded) { // the client's cookie is no longer this request's to replace
 		s.held = heldCookie{}
 	}
-	s.record, s.id, s.version, s.fate, s.baseSubject, s.seen = false, rawID{}, 0, keep, "", 0
+	s.forgetRecord()
+	s.baseSubject = ""
 	s.ended = nil
 	s.server.disown()
 	if !errors.Is(cause, store.ErrNotFound) || !s.m.allowMissing {
@@ -307,7 +341,7 @@ func (s *Session) put(_ context.Context, key string, text json.RawMessage) error
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(false); err != nil {
 		return err
 	}
@@ -337,7 +371,7 @@ func (s *Session) peek(ctx context.Context, key string) (text json.RawMessage, o
 	if err := s.lock(); err != nil {
 		return nil, false, 0, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	text, ok, err = s.lookup(ctx, key)
 	return text, ok, s.edits, err
 }
@@ -357,7 +391,7 @@ func (s *Session) removeIf(key string, edits uint64) error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(false); err != nil {
 		return err
 	}
@@ -378,7 +412,7 @@ func (s *Session) Remove(_ context.Context, key string) error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(false); err != nil {
 		return err
 	}
@@ -394,7 +428,7 @@ func (s *Session) Clear(context.Context) error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(false); err != nil {
 		return err
 	}
@@ -415,7 +449,7 @@ func (s *Session) Keys(ctx context.Context) ([]string, error) {
 	if err := s.lock(); err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
@@ -428,7 +462,7 @@ func (s *Session) Load(ctx context.Context) error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	return s.load(ctx)
 }
 
@@ -439,7 +473,7 @@ func (s *Session) CycleID() error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(true); err != nil {
 		return err
 	}
@@ -457,7 +491,7 @@ func (s *Session) Delete() error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(true); err != nil {
 		return err
 	}
@@ -471,10 +505,11 @@ func (s *Session) dropRecord() {
 		s.fate = end
 	}
 	s.server.begin()
-	if s.baseSubject != "" {
+	if s.record && s.baseSubject != "" {
 		s.wasSubject = s.baseSubject
 	}
-	s.updates, s.subject, s.baseSubject, s.seen, s.signingIn = nil, nil, "", 0, false
+	s.takeBackSignIn()
+	s.updates, s.baseSubject, s.visit = nil, "", nil
 	s.changed()
 }
 
@@ -488,7 +523,7 @@ func (s *Session) Invalidate() error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	s.drop()
 	s.invalidated = true
 	return nil
@@ -500,7 +535,7 @@ func (s *Session) Reset() error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if s.started {
 		return ErrResponseStarted
 	}
@@ -516,6 +551,7 @@ func (s *Session) drop() {
 	s.begun = false
 	s.terms = terms{}
 	s.held.valid = false // what goes on needs a cookie of its own
+	s.endWatches()
 }
 
 // IsInvalidated reports whether Invalidate or SignOut was called, and Reset
@@ -525,7 +561,7 @@ func (s *Session) IsInvalidated() bool {
 		return false
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	return s.invalidated
 }
 
@@ -539,12 +575,10 @@ func (s *Session) Sync(ctx context.Context) error {
 	if !s.installed() {
 		return ErrNotInstalled
 	}
-	s.saving.Lock()
-	defer s.saving.Unlock()
-	if err := s.lock(); err != nil {
+	if err := s.lockSaving(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlockSaving()
 	return s.save(ctx)
 }
 

@@ -102,7 +102,7 @@ func (s *Session) Subject(ctx context.Context) (string, error) {
 	if err := s.lock(); err != nil {
 		return "", err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	return s.whose(ctx)
 }
 
@@ -123,7 +123,7 @@ func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
 	if err := s.lock(); err != nil {
 		return time.Time{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	subject, err := s.whose(ctx)
 	switch {
 	case err != nil || subject == "":
@@ -155,7 +155,7 @@ func (s *Session) SignIn(ctx context.Context, subject string, opts ...SignInOpti
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	terms, err := s.m.termsOf(opts)
 	if err != nil {
 		return err
@@ -163,10 +163,13 @@ func (s *Session) SignIn(ctx context.Context, subject string, opts ...SignInOpti
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	if s.m.limit.most > 0 && s.m.limit.deny { // the save asks again; a handler can answer now
+	if s.m.limit.denies() { // the save asks again; a handler can answer now
 		if err := s.m.admit(ctx, subject, s.key()); err != nil {
 			return err
 		}
+	}
+	if !s.signingIn {
+		s.oldTerms = s.terms
 	}
 	s.subject, s.terms = &subject, terms
 	s.signingIn = true
@@ -175,6 +178,14 @@ func (s *Session) SignIn(ctx context.Context, subject string, opts ...SignInOpti
 	}
 	s.changed()
 	return nil
+}
+
+// takeBackSignIn forgets a sign-in that is not saved.
+func (s *Session) takeBackSignIn() {
+	if s.signingIn {
+		s.terms = s.oldTerms
+	}
+	s.subject, s.signingIn = nil, false
 }
 
 // SignOut is Invalidate.

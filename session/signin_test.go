@@ -152,3 +152,13 @@ func TestA15_RememberMeIsBoundedByTheLifetime(t *testing.T) {
 	e.advance(2*24*time.Hour + time.Second)
 	b.wantSubject("")
 }
+
+// A sign-in that was taken back leaves no terms behind.
+func TestTheTermsOfASignInThatWasTakenBack(t *testing.T) {
+	e := newEnv(t, browserKind)
+	b := e.browser()
+	c := b.setCookie(b.visit(then(remembered, func(_ context.Context, s *session.Session) error { return s.Delete() }, write("k", "v"))))
+	if c == nil || c.MaxAge != 0 || b.remaining() != 24*time.Hour {
+		t.Errorf("nobody signed in, and the cookie is %v, the record lives %v", c, b.remaining())
+	}
+}

@@ -133,7 +133,7 @@ func (s *Session) putUpdate(u update, next json.RawMessage, edits uint64, derive
 	if err := s.lock(); err != nil {
 		return err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(false); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *Session) read(ctx context.Context, key string) (text json.RawMessage, o
 	if err := s.lock(); err != nil {
 		return nil, false, 0, false, err
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	if err := s.writable(false); err != nil {
 		return nil, false, 0, false, err
 	}

@@ -35,10 +35,9 @@ type Info struct {
 }
 
 // Sessions lists the sessions that subject is signed in with, the current one
-// first and then what was seen last. A session whose ID is being renewed may
-// be there twice. The error is one of package store: ErrInvalid when the
-// subject is empty, ErrUnsupported when the backend cannot find sessions by
-// subject.
+// first and then what was seen last. The error is one of package store:
+// ErrInvalid when the subject is empty, ErrUnsupported when the backend cannot
+// find sessions by subject.
 func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) {
 	entries, err := m.store.ListBySubject(ctx, subject)
 	if err != nil {
@@ -46,8 +45,18 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) 
 	}
 	now, current := m.clock(), m.FromContext(ctx).recordKey()
 	list := make([]Info, 0, len(entries))
+	byTag := map[string]store.Entry{}
+	for _, e := range entries { // of a session that is being renewed, the record with the new ID
+		tag := readVisit(e.Record.State[visitKey]).Tag
+		if last, twice := byTag[tag]; !twice || last.Record.Version < e.Record.Version {
+			byTag[tag] = e
+		}
+	}
 	for _, e := range entries {
-		v := readVisit(e.Record)
+		v := readVisit(e.Record.State[visitKey])
+		if v.Tag != "" && byTag[v.Tag].Key != e.Key {
+			continue
+		}
 		info := Info{
 			Key:        e.Key,
 			Subject:    e.Record.Subject,
@@ -102,7 +111,8 @@ func (m *Manager) Revoke(ctx context.Context, subject string, key store.Key) err
 	case err != nil:
 		return err
 	}
-	m.revoked(ctx, subject, key)
+	m.watches.end(key)
+	m.tellRevoked(ctx, subject)(key)
 	m.FromContext(ctx).revokedHere(key)
 	return nil
 }
@@ -112,26 +122,49 @@ func (m *Manager) Revoke(ctx context.Context, subject string, key store.Key) err
 // the request that signs in. ErrNotSignedIn; else an error of package store,
 // beside which some may have been ended, and ErrEnded when s itself has ended.
 func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
-	subject, key, err := s.standing(ctx)
+	if s.installed() && s.m != m {
+		return 0, errForeign
+	}
+	own, err := s.standing(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return m.revoke(ctx, subject, func(all []store.Entry) []store.Entry {
-		return slices.DeleteFunc(all, func(e store.Entry) bool { return e.Key == key })
-	}, func(store.Key) {})
+	return m.revoke(ctx, own.Record.Subject, func(all []store.Entry) (keys []store.Key) {
+		tag := readVisit(own.Record.State[visitKey]).Tag
+		for _, e := range all { // s may get another key meanwhile
+			if e.Key != own.Key && (tag == "" || tag != readVisit(e.Record.State[visitKey]).Tag) {
+				keys = append(keys, e.Key)
+			}
+		}
+		return keys
+	}, m.tellRevoked(ctx, own.Record.Subject))
 }
 
 // RevokeAll ends every session of subject, and returns how many: when a
 // password was reset, or an account closed. That of the request itself ends as
-// by SignOut. The error is one of package store, beside which some may have
-// been ended.
+// by SignOut, also where it is only about to sign in. The error is one of
+// package store, beside which some may have been ended.
 func (m *Manager) RevokeAll(ctx context.Context, subject string) (int, error) {
-	return m.revoke(ctx, subject, func(all []store.Entry) []store.Entry { return all }, m.FromContext(ctx).revokedHere)
+	s := m.FromContext(ctx)
+	tell := m.tellRevoked(ctx, subject)
+	n, err := m.revoke(ctx, subject, func(all []store.Entry) (keys []store.Key) {
+		for _, e := range all {
+			keys = append(keys, e.Key)
+		}
+		return keys
+	}, func(key store.Key) {
+		tell(key)
+		s.revokedHere(key)
+	})
+	if err == nil {
+		s.revokeSignIn(subject)
+	}
+	return n, err
 }
 
-// revoke ends those sessions of a subject that which chooses, and calls done
+// revoke ends those sessions of a subject that which chooses, and calls tell
 // for each. One that is renewed meanwhile is in the next list.
-func (m *Manager) revoke(ctx context.Context, subject string, which func([]store.Entry) []store.Entry, done func(store.Key)) (n int, err error) {
+func (m *Manager) revoke(ctx context.Context, subject string, which func([]store.Entry) []store.Key, tell func(store.Key)) (n int, err error) {
 	renewed := map[store.Key]bool{}
 	for {
 		entries, err := m.store.ListBySubject(ctx, subject)
@@ -139,16 +172,16 @@ func (m *Manager) revoke(ctx context.Context, subject string, which func([]store
 			return n, err
 		}
 		more := false
-		for _, e := range which(entries) {
-			err := m.store.Delete(ctx, e.Key)
+		for _, key := range which(entries) {
+			err := m.store.Delete(ctx, key)
 			switch {
 			case err == nil:
 				n++
-				m.revoked(ctx, subject, e.Key)
-				done(e.Key)
+				m.watches.end(key)
+				tell(key)
 			case errors.Is(err, store.ErrRenewed):
-				more = more || !renewed[e.Key]
-				renewed[e.Key] = true
+				more = more || !renewed[key]
+				renewed[key] = true
 			case !ended(err) && !gone(err):
 				return n, err
 			}
@@ -159,17 +192,19 @@ func (m *Manager) revoke(ctx context.Context, subject string, which func([]store
 	}
 }
 
-// revoked tells those who want to know that the session under key was revoked.
-func (m *Manager) revoked(ctx context.Context, subject string, key store.Key) {
-	m.watches.end(key)
-	if !m.observed() {
-		return
+// tellRevoked gives what tells the observers of a revocation in the request of
+// ctx.
+func (m *Manager) tellRevoked(ctx context.Context, subject string) func(store.Key) {
+	return func(key store.Key) {
+		if !m.observed() {
+			return
+		}
+		e := Event{Kind: EventRevoked, At: m.clock(), Key: key, Subject: subject}
+		if s := m.FromContext(ctx); s.installed() {
+			e.UserAgent, e.RemoteAddr = s.clientOf()
+		}
+		m.observe(ctx, e)
 	}
-	e := Event{Kind: EventRevoked, Key: key, Subject: subject}
-	if s := m.FromContext(ctx); s.installed() {
-		e.UserAgent, e.RemoteAddr = s.clientOf()
-	}
-	m.observe(ctx, e)
 }
 
 // recordKey is the key of the session's record; the zero Key where there is
@@ -178,7 +213,7 @@ func (s *Session) recordKey() store.Key {
 	if s.lock() != nil {
 		return store.Key{}
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
 	return s.key()
 }
 
@@ -188,32 +223,51 @@ func (s *Session) revokedHere(key store.Key) {
 	if s.lock() != nil {
 		return
 	}
-	defer s.mu.Unlock()
-	if s.key() != key {
-		return
+	defer s.unlock()
+	if s.key() == key {
+		s.forgetRecord()
+		s.drop()
+		s.invalidated = true
 	}
-	s.forgetRecord()
-	s.drop()
-	s.invalidated = true
 }
 
-// standing gives the subject and the key of a session that still lives.
-func (s *Session) standing(ctx context.Context) (subject string, key store.Key, err error) {
-	if err := s.lock(); err != nil {
-		return "", store.Key{}, err
+// revokeSignIn ends the session if it is about to sign subject in.
+func (s *Session) revokeSignIn(subject string) {
+	if s.lock() != nil {
+		return
 	}
-	defer s.mu.Unlock()
-	if s.record && s.fate != end && s.subject == nil && s.ended == nil { // what was loaded may have ended meanwhile
-		s.touched = true
-		if err := s.reload(ctx); err != nil {
-			return "", store.Key{}, err
+	defer s.unlock()
+	if s.subject != nil && *s.subject == subject {
+		s.drop()
+		s.invalidated = true
+	}
+}
+
+// standing gives the record of a signed-in session that still lives, or one
+// with the subject alone where the request is about to sign in.
+func (s *Session) standing(ctx context.Context) (own store.Entry, err error) {
+	if err := s.lock(); err != nil {
+		return own, err
+	}
+	defer s.unlock()
+	s.touched = true
+	own.Key = s.key()
+	switch {
+	case s.subject != nil:
+		own.Record.Subject = *s.subject
+	case s.ended != nil:
+		return own, s.ended
+	case s.record && s.fate != end: // what was loaded may have ended meanwhile
+		own.Record, err = s.m.store.Load(ctx, own.Key)
+		if ended(err) {
+			s.endedUnder(err)
+		}
+		if err != nil && !gone(err) {
+			return own, err
 		}
 	}
-	if s.ended != nil && !s.signingIn {
-		return "", store.Key{}, s.ended
+	if own.Record.Subject == "" {
+		return own, ErrNotSignedIn
 	}
-	if subject, err = s.whose(ctx); err == nil && subject == "" {
-		err = ErrNotSignedIn
-	}
-	return subject, s.key(), err
+	return own, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/testbackends"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
 )
@@ -524,4 +525,141 @@ func ExampleManager_Sessions() {
 	// /login 200
 	// /devices 200 192.0.2.1 this one: true
 	// 192.0.2.1 this one: false
+}
+
+// A20: a Field.Update before RevokeOthers is as good a read-modify-write as one
+// after it.
+func TestRevokeOthersLosesNoUpdate(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		n := session.NewField[int]("n")
+		add := func(ctx context.Context, s *session.Session) error {
+			return n.Update(ctx, s, func(n int) (int, error) { return n + 1, nil })
+		}
+		b := e.signedIn("ada")
+		b.visit(add)
+		b.visit(then(add, func(ctx context.Context, s *session.Session) error {
+			b.clone().visit(add) // another request of the session
+			return second(e.RevokeOthers(ctx, s))
+		}))
+		b.visit(func(ctx context.Context, s *session.Session) error {
+			if got, _, err := n.Get(ctx, s); got != 3 || err != nil {
+				t.Errorf("three requests that add 1 end at %d, %v", got, err)
+			}
+			return nil
+		})
+	})
+}
+
+// The session at hand is not one of the others, whatever its ID becomes
+// meanwhile.
+func TestRevokeOthersWhileTheOwnSessionIsRenewed(t *testing.T) {
+	for _, at := range []string{"list", "delete"} {
+		t.Run("at the "+at, func(t *testing.T) {
+			eachBackend(t, func(e *env) {
+				b := e.signedIn("ada")
+				other := e.signedIn("ada")
+				tab := b.clone()
+				b.serve(func(ctx context.Context, s *session.Session) error {
+					renewed := false
+					e.spy.intercept(func(op string) error {
+						if op == at && !renewed {
+							renewed = true
+							tab.visit(cycle)
+							if at == "delete" { // so that it lists again
+								other.visit(cycle)
+							}
+						}
+						return nil
+					})
+					if _, err := e.RevokeOthers(ctx, s); err != nil && !errors.Is(err, store.ErrEnded) {
+						t.Errorf("the others: %v", err)
+					}
+					e.spy.fail(nil)
+					return nil
+				})
+				tab.wantSubject("ada")
+			})
+		})
+	}
+}
+
+// RevokeAll ends every session, also the one that this request is signing in
+// with.
+func TestRevokeAllAfterASignIn(t *testing.T) {
+	for name, begin := range map[string]handler{
+		"a new session":           nothing,
+		"an anonymous one":        write("k", "v"),
+		"one of the same subject": signIn("ada"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			b.visit(begin)
+			b.visit(then(signIn("ada"), func(ctx context.Context, _ *session.Session) error {
+				return second(e.RevokeAll(ctx, "ada"))
+			}))
+			b.wantSubject("")
+		})
+	}
+}
+
+// chi's RealIP and gorilla's ProxyHeaders put an address without a port into
+// the request.
+func TestAnAddressWithoutAPort(t *testing.T) {
+	e := newEnv(t)
+	for _, address := range []string{"192.0.2.7", "2001:db8::1"} {
+		b := e.browser()
+		b.address = address
+		b.visit(signIn(address))
+		if got := b.devices(address)[0].RemoteAddr; got != address {
+			t.Errorf("the address of %s is %q", address, got)
+		}
+	}
+}
+
+// What is cut to 256 bytes is not longer.
+func TestAUserAgentThatIsNotUTF8IsBoundedAsWell(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.agent = strings.Repeat("\xffa", 200)
+	b.visit(signIn("ada"))
+	if got := b.devices("ada")[0].UserAgent; len(got) > 256 {
+		t.Errorf("the user agent has %d bytes", len(got))
+	}
+}
+
+// Where sign-ins alone are noted, a Clear is no reason to note a visit.
+func TestAClearWhereSignInsAloneAreNoted(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.LastSeenInterval = 0 })
+	b := e.browser()
+	b.agent = "SignIn/1.0"
+	b.visit(signIn("ada"))
+	at := e.time()
+	e.advance(time.Hour)
+	b.agent = "Later/2.0"
+	b.visit(then(load, func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) }))
+	if got := e.browser().devices("ada")[0]; got.UserAgent == "Later/2.0" || got.LastSeenAt.After(at) {
+		t.Errorf("noted: %+v", got)
+	}
+}
+
+// The manager of another store's sessions has no say about this session's.
+func TestRevokeOthersOfAnotherManagersSession(t *testing.T) {
+	e := newEnv(t)
+	cfg := config.Default()
+	cfg.Cookie.Name = "foreign"
+	foreign, err := session.NewManager(cfg, store.New(testbackends.Memory(t).Open(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	victim := e.signedIn("ada")
+	b := e.browser()
+	b.m = foreign
+	b.visit(then(signIn("ada"), func(ctx context.Context, s *session.Session) error {
+		if n, err := e.RevokeOthers(ctx, s); err == nil {
+			t.Errorf("%d are ended", n)
+		}
+		return nil
+	}))
+	victim.wantSubject("ada")
 }

@@ -1,10 +1,14 @@
 package session
 
 import (
+	"cmp"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -20,10 +24,13 @@ const visitKey = "__session"
 // visit is what is known of the client of a signed-in session, and of when it
 // was there. Nothing of the kind is kept of visitors whom nobody knows.
 type visit struct {
-	Seen     int64  `json:"seen"`      // Unix milliseconds; first, for seenAt
-	SignedIn int64  `json:"signed_in"` // Unix milliseconds
-	Agent    string `json:"agent,omitempty"`
-	Address  string `json:"address,omitempty"`
+	Seen     int64 `json:"seen"`      // Unix milliseconds; first, for seenAt
+	SignedIn int64 `json:"signed_in"` // Unix milliseconds, see Session.rank
+	// Tag is random, made at the sign-in, and stays when the ID changes, so that
+	// a session that is found under two keys is known to be one.
+	Tag     string `json:"tag,omitempty"`
+	Agent   string `json:"agent,omitempty"`
+	Address string `json:"address,omitempty"`
 }
 
 const seenPrefix = `{"seen":`
@@ -51,35 +58,60 @@ func seenAt(text json.RawMessage) int64 {
 
 // readVisit reads what a record says of its client; a zero visit when that is
 // nothing, or nothing of ours.
-func readVisit(rec store.Record) (v visit) {
-	if json.Unmarshal(rec.State[visitKey], &v) != nil {
+func readVisit(text json.RawMessage) (v visit) {
+	if json.Unmarshal(text, &v) != nil {
 		return visit{}
 	}
 	return v
 }
 
-// visitDue reports whether the record is to say that the client was here: it
-// signs in, or has not been seen for a while. A Clear takes the visit along; the
-// next request that reads the session, if not this one, says it again.
-func (s *Session) visitDue(now int64) bool {
+// noteVisit adds to the change of a record that the client was here, when it signs
+// in or has not been seen for a while, and keeps what is known when Clear would
+// take it along. signedIn is when the subject signed in.
+func (s *Session) noteVisit(ch *store.Change, now, signedIn int64) {
+	var text json.RawMessage
 	switch {
-	case s.subject != nil:
-		return *s.subject != ""
-	case s.baseSubject == "" || s.started:
-		return false
-	case s.server.cleared || s.seen == 0:
-		return true
+	case s.subject != nil && *s.subject != "", s.visitDue(now):
+		text = s.newVisit(now, signedIn).text()
+	case !ch.Clear:
+		return
+	case s.server.known:
+		if text = s.visit; text == nil {
+			return
+		}
+	case s.m.limit.evicts(): // the rest is noted when somebody who is signed in comes back
+		text = visit{SignedIn: s.began}.text()
+	default:
+		return
 	}
-	return s.m.lastSeen > 0 && now-s.seen >= s.m.lastSeen
+	ch.Set = with(ch.Set, visitKey, text)
 }
 
-// withVisit gives state with the visit of this request. state itself stays as
-// it is.
-func (s *Session) withVisit(state map[string]json.RawMessage, now, began int64) map[string]json.RawMessage {
+func (s *Session) visitDue(now int64) bool {
+	return s.baseSubject != "" && s.subject == nil && !s.started &&
+		s.m.lastSeen > 0 && now-seenAt(s.visit) >= s.m.lastSeen
+}
+
+// newVisit is the visit of this request.
+func (s *Session) newVisit(now, signedIn int64) visit {
+	v := visit{Seen: now, SignedIn: signedIn}
+	v.Agent, v.Address = s.clientOf()
+	if old := readVisit(s.visit); s.subject == nil { // the same sign-in
+		v.Tag, v.SignedIn = old.Tag, cmp.Or(old.SignedIn, signedIn)
+	}
+	if v.Tag == "" {
+		var tag [8]byte
+		rand.Read(tag[:])
+		v.Tag = hex.EncodeToString(tag[:])
+	}
+	return v
+}
+
+// with gives state with one more text. state itself stays as it is.
+func with(state map[string]json.RawMessage, key string, text json.RawMessage) map[string]json.RawMessage {
 	next := make(map[string]json.RawMessage, len(state)+1)
 	maps.Copy(next, state)
-	agent, address := s.clientOf()
-	next[visitKey] = visit{Seen: now, SignedIn: began, Agent: agent, Address: address}.text()
+	next[key] = text
 	return next
 }
 
@@ -100,7 +132,10 @@ func (s *Session) clientOf() (agent, address string) {
 // remoteHost is the address of the connection, without its port.
 func remoteHost(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
+	if err != nil { // a middleware may have put an address alone there
+		host = r.RemoteAddr
+	}
+	if _, err := netip.ParseAddr(host); err != nil {
 		return ""
 	}
 	return host
@@ -108,13 +143,14 @@ func remoteHost(r *http.Request) string {
 
 // clip gives text as UTF-8 of at most so many bytes.
 func clip(text string, bytes int) string {
+	text = strings.ToValidUTF8(text[:min(len(text), bytes+utf8.UTFMax)], "\uFFFD")
 	if len(text) > bytes {
-		for bytes > 0 && !utf8.RuneStart(text[bytes]) {
+		for !utf8.RuneStart(text[bytes]) {
 			bytes--
 		}
 		text = text[:bytes]
 	}
-	return strings.ToValidUTF8(text, "\uFFFD")
+	return text
 }
 
 // timeOf is Unix milliseconds as a time; the zero time for 0.

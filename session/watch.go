@@ -11,34 +11,54 @@ import (
 
 // Done gives a channel that is closed when the session ends, for responses
 // that last, such as server-sent events and WebSockets: the handler should
-// then close them. It is also closed when ctx is done, which r.Context() is
-// after the request, so that nothing is left behind.
+// then close them. It is also closed when ctx is done and after the request, so
+// that nothing is left behind. It can be called in a loop: calls with one ctx
+// give one channel.
 //
 // A session ends for it when it is signed out, revoked, evicted, expired or
 // renewed by another request, as its ID is dead then: a client that connects
 // again comes with the cookie that it has by now. A renewal by the session's
 // own request ends nothing. An end through the same Manager is noticed at
 // once, any other after state.watch_interval at most, which is how often the
-// store is asked; one that does not answer ends a session when that is known
-// to expire. While the session has no record, only its own expiry ends it.
+// store is asked, and once at the beginning. A store that does not answer ends
+// no session before it is known to expire. While the session has no record,
+// only its own expiry ends it.
 //
 // After the request, and without the middleware, the channel is closed already.
 func (s *Session) Done(ctx context.Context) <-chan struct{} {
-	w := &watch{done: make(chan struct{})}
+	w := &watch{ctx: ctx, done: make(chan struct{})}
 	if s.lock() != nil {
 		w.end()
 		return w.done
 	}
-	defer s.mu.Unlock()
+	defer s.unlock()
+	if s.ended != nil || s.invalidated {
+		w.end()
+		return w.done
+	}
+	for _, other := range s.watching {
+		if other.ctx.Done() == ctx.Done() {
+			return other.done
+		}
+	}
 	w.session, w.key = s, s.key()
 	s.watching = append(s.watching, w)
 	s.m.watches.add(w)
-	go w.run(ctx)
+	go w.run()
 	return w.done
 }
 
-// watch is one call of Done.
+// endWatches ends what waits for the end of the session.
+func (s *Session) endWatches() {
+	for _, w := range s.watching {
+		w.end()
+	}
+	s.watching = nil
+}
+
+// watch is what waits for the end of a session.
 type watch struct {
+	ctx     context.Context
 	session *Session
 	key     store.Key // guarded by the lock of watches
 	once    sync.Once
@@ -48,15 +68,18 @@ type watch struct {
 func (w *watch) end() { w.once.Do(func() { close(w.done) }) }
 
 // run asks the store from time to time, until the watch ends.
-func (w *watch) run(ctx context.Context) {
+func (w *watch) run() {
 	m := w.session.m
 	defer m.watches.remove(w)
 	defer w.end()
-	expires := int64(0)
-	for {
+	for expires := int64(0); ; {
+		var over bool
+		if expires, over = w.session.look(w.ctx, expires); over {
+			return
+		}
 		pause := m.watchInterval - rand.N(m.watchInterval/10+1) // instances do not ask in step
-		if left := milliseconds(expires - m.now()); expires > 0 {
-			pause = min(pause, max(left, time.Millisecond))
+		if expires > 0 {
+			pause = min(pause, max(milliseconds(expires-m.now()), time.Millisecond))
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -64,12 +87,8 @@ func (w *watch) run(ctx context.Context) {
 		case <-w.done:
 			timer.Stop()
 			return
-		case <-ctx.Done():
+		case <-w.ctx.Done():
 			timer.Stop()
-			return
-		}
-		var over bool
-		if expires, over = w.session.look(ctx); over {
 			return
 		}
 	}
@@ -77,13 +96,13 @@ func (w *watch) run(ctx context.Context) {
 
 // look asks the store whether the session lives. expires is when it will not
 // any more, as far as is known, in Unix milliseconds; 0 while it has not begun.
-func (s *Session) look(ctx context.Context) (expires int64, over bool) {
+func (s *Session) look(ctx context.Context, known int64) (expires int64, over bool) {
 	s.mu.Lock()
-	id, record, begun, expires, invalidated := s.id, s.record, s.begun, s.expires, s.invalidated
+	id, record, begun, expires := s.id, s.record, s.begun, max(s.expires, known)
 	s.mu.Unlock()
 	now := s.m.now()
 	if !record {
-		return expires, invalidated || begun && now >= expires
+		return expires, begun && now >= expires
 	}
 	rec, err := s.m.store.Load(ctx, id.key())
 	if err == nil { // other requests may have extended it

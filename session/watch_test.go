@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -241,4 +242,105 @@ func TestAStreamOfASessionWithoutARecord(t *testing.T) {
 	e.advance(25 * time.Hour)
 	st.wantEnd("after its time")
 	e.wantCalls()
+}
+
+func wantClosed(t *testing.T, what string, done <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Errorf("%s: it waits", what)
+	}
+}
+
+// A session that has ended on this instance before Done was called has ended.
+func TestDoneOfASessionThatHasEndedAlready(t *testing.T) {
+	e := newEnv(t, watching(time.Hour))
+	for name, end := range map[string]handler{
+		"revoked, and known to be": func(ctx context.Context, s *session.Session) error {
+			e.must(second(e.RevokeAll(t.Context(), "ada")))
+			return s.Load(ctx)
+		},
+		"revoked after it was loaded": then(load, func(context.Context, *session.Session) error {
+			return second(e.RevokeAll(t.Context(), "ada"))
+		}),
+		"signed out": func(ctx context.Context, s *session.Session) error {
+			if err := s.SignOut(ctx); err != nil {
+				return err
+			}
+			return s.Sync(ctx)
+		},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		e.signedIn("ada").visit(then(end, func(_ context.Context, s *session.Session) error {
+			wantClosed(t, name, s.Done(ctx))
+			return nil
+		}))
+		cancel()
+	}
+}
+
+// Done can stand in a select in a loop, as the Done of a context does, without
+// one more goroutine and one more question to the store each time round.
+func TestDoneInALoop(t *testing.T) {
+	e := newEnv(t, watching(time.Hour))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	e.signedIn("ada").visit(func(_ context.Context, s *session.Session) error {
+		first := s.Done(ctx)
+		for range 3 {
+			if s.Done(ctx) != first {
+				t.Error("each call begins a watch of its own")
+				break
+			}
+		}
+		return nil
+	})
+}
+
+// With the request ends the watch, whatever its context.
+func TestAWatchDoesNotOutliveItsRequest(t *testing.T) {
+	e := newEnv(t, watching(time.Hour))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var done <-chan struct{}
+	e.signedIn("ada").visit(func(_ context.Context, s *session.Session) error {
+		done = s.Done(ctx)
+		return nil
+	})
+	wantClosed(t, "after the request", done)
+}
+
+// A store that is away ends no stream before the expiry that is known, also not
+// where that was learned from the store.
+func TestAnExtendedStreamWhileTheStoreIsAway(t *testing.T) {
+	e := newEnv(t, watching(10*time.Millisecond))
+	b := e.signedIn("ada")
+	st := b.stream()
+	e.advance(20 * time.Hour)
+	b.visit(load) // extends it to 44 hours
+	e.calls()
+	e.awaitCalls("load", 2) // the stream knows
+	e.spy.fail(errors.New("away"))
+	e.advance(10 * time.Hour)
+	select { // ten questions later
+	case <-st.ended:
+		t.Error("it ends 14 hours before its session")
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// A stream whose own request signs out after the response has started ends.
+func TestAStreamThatSignsItselfOut(t *testing.T) {
+	e := newEnv(t, watching(10*time.Millisecond))
+	b := e.signedIn("ada")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		s := session.FromContext(r.Context())
+		done := s.Done(ctx)
+		e.must(http.NewResponseController(w).Flush())
+		e.must(s.SignOut(r.Context()))
+		wantClosed(t, "signed out", done)
+	})
 }
