@@ -166,7 +166,7 @@ func parse(text []byte) (in incoming, ok bool) {
 		return incoming{}, false
 	}
 	lasts, ok := number()
-	if !ok {
+	if !ok || lasts == 0 { // a session lasts a millisecond at least
 		return incoming{}, false
 	}
 	if flags&flagTTL != 0 {

@@ -503,3 +503,39 @@ func TestADeniedSignInThatIsSavedAgain(t *testing.T) {
 	})
 	b.wantSubject("ada")
 }
+
+// The limit holds on the way of a session that is renewed as on that of a new one.
+func TestTheLimitHoldsForASessionThatIsRenewed(t *testing.T) {
+	for _, policy := range []config.MaxSessionsPolicy{config.MaxSessionsEvictOldest, config.MaxSessionsDeny} {
+		t.Run(string(policy), func(t *testing.T) {
+			e := newEnv(t, atMost(1, policy))
+			first := e.signedIn("ada")
+			e.advance(time.Second)
+			old := first.key()
+			if res := first.visit(signIn("ada")); res.StatusCode != http.StatusOK || first.key() == old {
+				t.Errorf("signed in again: status %d", res.StatusCode)
+			}
+			e.must(e.Revoke(t.Context(), "ada", first.key()))
+
+			e.advance(2 * time.Minute)
+			b := e.browser()
+			b.visit(write("k", "v"))
+			var other *browser
+			res := b.visit(then(signIn("ada"), func(context.Context, *session.Session) error {
+				other = e.signedIn("ada")
+				e.advance(time.Second)
+				return nil
+			}))
+			if policy == config.MaxSessionsDeny {
+				b.wantSubject("")
+				other.wantSubject("ada")
+			} else {
+				b.wantSubject("ada")
+				other.wantSubject("")
+			}
+			if got := len(e.browser().devices("ada")); got != 1 {
+				t.Errorf("status %d, and %d sessions", res.StatusCode, got)
+			}
+		})
+	}
+}

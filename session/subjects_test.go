@@ -663,3 +663,12 @@ func TestRevokeOthersOfAnotherManagersSession(t *testing.T) {
 	}))
 	victim.wantSubject("ada")
 }
+
+// A User-Agent is whatever bytes a client sends.
+func TestAUserAgentOfNoRuneAtAll(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.agent = strings.Repeat("\x80", 1000)
+	b.visit(signIn("ada"))
+	b.wantSubject("ada")
+}
