@@ -176,7 +176,7 @@ func parse(text []byte) (in incoming, ok bool) {
 	}
 	in.payload.began, in.payload.expires = began, began+lasts
 	if len(text) > 0 {
-		client, err := statecodec.Decode(text)
+		client, err := statecodec.Decode(string(text))
 		if err != nil {
 			return incoming{}, false
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"time"
@@ -62,18 +63,17 @@ type Change struct {
 // engine's own language. rec is not touched; the result shares the bytes of
 // the JSON texts with rec and ch. IfVersion is not looked at.
 func Merge(rec Record, ch Change) Record {
-	state := make(map[string]json.RawMessage, len(rec.State)+len(ch.Set))
+	var state map[string]json.RawMessage
 	if !ch.Clear {
-		for key, text := range rec.State {
-			state[key] = text
-		}
+		state = maps.Clone(rec.State)
 		for _, key := range ch.Remove {
 			delete(state, key)
 		}
 	}
-	for key, text := range ch.Set {
-		state[key] = text
+	if state == nil {
+		state = make(map[string]json.RawMessage, len(ch.Set))
 	}
+	maps.Copy(state, ch.Set)
 	rec.State = state
 	if ch.Subject != nil {
 		rec.Subject = *ch.Subject

@@ -58,12 +58,12 @@ func Size(state map[string]json.RawMessage) int {
 	return size
 }
 
-// Decode returns the state that [Append] wrote as b, nil for an empty one. The
-// result shares no memory with b, and appending to one of its values touches
-// no other. Whatever Append does not write is an error, and costs no more
-// memory than b is long, times a constant.
-func Decode(b []byte) (map[string]json.RawMessage, error) {
-	count, lengths, ok := cutUvarint(b)
+// Decode returns the state that [Append] wrote as text, nil for an empty one.
+// Its keys share the memory of text, its values share none, and appending to
+// one of them touches no other. Whatever Append does not write is an error, and
+// costs no more memory than text is long, times a constant.
+func Decode(text string) (map[string]json.RawMessage, error) {
+	count, lengths, ok := cutUvarint(text)
 	if !ok {
 		return nil, errMalformed
 	}
@@ -88,8 +88,7 @@ func Decode(b []byte) (map[string]json.RawMessage, error) {
 	}
 
 	state := make(map[string]json.RawMessage, count)
-	keys := string(body[:keyBytes])
-	values := append([]byte(nil), body[keyBytes:]...)
+	keys, values := body[:keyBytes], []byte(body[keyBytes:])
 	last := ""
 	for i := range count {
 		var keyLen, valueLen int
@@ -105,18 +104,19 @@ func Decode(b []byte) (map[string]json.RawMessage, error) {
 	return state, nil
 }
 
-// cutUvarint reads a length from the front of b and returns what follows it.
+// cutUvarint reads a length from the front of text and returns what follows it.
 // It refuses what is cut short, longer than need be, or above 2^31-1, which is
 // more than any state holds and fits an int everywhere.
-func cutUvarint(b []byte) (n int, rest []byte, ok bool) {
-	if len(b) > 0 && b[0] < 0x80 {
-		return int(b[0]), b[1:], true
+func cutUvarint(text string) (n int, rest string, ok bool) {
+	v := uint64(0)
+	for i := 0; i < len(text) && i < 5; i++ {
+		v |= uint64(text[i]&0x7f) << (7 * i)
+		if text[i] < 0x80 {
+			n = int(v)
+			return n, text[i+1:], v < 1<<31 && i+1 == uvarintSize(n)
+		}
 	}
-	v, size := binary.Uvarint(b)
-	if size <= 0 || v > 1<<31-1 || size != uvarintSize(int(v)) {
-		return 0, nil, false
-	}
-	return int(v), b[size:], true
+	return 0, "", false
 }
 
 func uvarintSize(n int) int { return (bits.Len(uint(n)|1) + 6) / 7 }

@@ -2,7 +2,6 @@ package memstore
 
 import (
 	"encoding/binary"
-	"strings"
 	"time"
 
 	"github.com/fxsession/sessions/internal/statecodec"
@@ -55,31 +54,36 @@ func uvarint(text string) (uint64, int) {
 	return binary.Uvarint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
 }
 
+// varint is binary.Varint, likewise.
+func varint(text string) (int64, int) {
+	return binary.Varint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
+}
+
 // record gives a copy of what e holds.
 func (e entry) record(now int64) (store.Record, error) {
 	rest := e.block
-	version, n := binary.Uvarint([]byte(rest))
+	version, n := uvarint(rest)
 	if n <= 0 {
 		return store.Record{}, store.ErrCorrupt
 	}
 	rest = rest[n:]
-	created, n := binary.Varint([]byte(rest))
+	created, n := varint(rest)
 	if n <= 0 {
 		return store.Record{}, store.ErrCorrupt
 	}
 	rest = rest[n:]
-	subjectLen, n := binary.Uvarint([]byte(rest))
+	subjectLen, n := uvarint(rest)
 	if n <= 0 || subjectLen > uint64(len(rest)-n) {
 		return store.Record{}, store.ErrCorrupt
 	}
 	rest = rest[n:]
-	state, err := statecodec.Decode([]byte(rest[subjectLen:]))
+	state, err := statecodec.Decode(rest[subjectLen:])
 	if err != nil {
 		return store.Record{}, store.ErrCorrupt
 	}
 	return store.Record{
 		State:     state,
-		Subject:   strings.Clone(rest[:subjectLen]),
+		Subject:   rest[:subjectLen], // a string: it can be shared
 		CreatedAt: time.UnixMilli(created),
 		Version:   version,
 		TTL:       time.Duration(e.expires-now) * time.Millisecond,
