@@ -153,10 +153,9 @@ func (s *Session) forgetRecord() {
 
 func (s *Session) renewRecord(ctx context.Context, now int64) error {
 	id, began, expires := newID(), s.began, s.expires
-	signedIn := began
+	signedIn := int64(0)
 	if s.signingIn {
-		began = now
-		signedIn = s.rank(ctx, now)
+		began, signedIn = now, s.rank(ctx, now)
 		expires = s.lifeEnd(now, began)
 	} else if later := s.extension(now); later != 0 {
 		expires = later
@@ -188,7 +187,7 @@ func (s *Session) renewRecord(ctx context.Context, now int64) error {
 }
 
 func (s *Session) updateRecord(ctx context.Context, now int64) error {
-	ch, dirty := s.change(now, s.began)
+	ch, dirty := s.change(now, now) // a subject without a new ID signs in by an earlier attempt of this request
 	expires := s.expires
 	if later := s.extension(now); later != 0 {
 		expires = later
@@ -306,9 +305,9 @@ func (s *Session) keepWithoutRecord(now int64) {
 	s.clientSaved()
 }
 
-// change is what the request did to the record, now, whose subject signed in at
-// signedIn; dirty says whether that is anything. That the client was here goes
-// along when it is due, and is nothing by itself.
+// change is what the request did to the record, now; dirty says whether that is
+// anything. That the client was here goes along when it is due, and is nothing
+// by itself; signedIn is when the subject signs in, if it does.
 func (s *Session) change(now, signedIn int64) (ch store.Change, dirty bool) {
 	ch.Set, ch.Clear, ch.Subject = s.server.set, s.server.cleared, s.subject
 	for key := range s.server.removed {

@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"net"
@@ -65,9 +64,9 @@ func readVisit(text json.RawMessage) (v visit) {
 	return v
 }
 
-// noteVisit adds to the change of a record that the client was here, when it signs
-// in or has not been seen for a while, and keeps what is known when Clear would
-// take it along. signedIn is when the subject signed in.
+// noteVisit adds to the change of a record that the client was here, when it
+// signs in, at signedIn, or has not been seen for a while; and keeps what is
+// known when Clear would take it along.
 func (s *Session) noteVisit(ch *store.Change, now, signedIn int64) {
 	var text json.RawMessage
 	switch {
@@ -96,13 +95,12 @@ func (s *Session) visitDue(now int64) bool {
 func (s *Session) newVisit(now, signedIn int64) visit {
 	v := visit{Seen: now, SignedIn: signedIn}
 	v.Agent, v.Address = s.clientOf()
-	if old := readVisit(s.visit); s.subject == nil { // the same sign-in
-		v.Tag, v.SignedIn = old.Tag, cmp.Or(old.SignedIn, signedIn)
+	if s.subject == nil { // the same sign-in
+		old := readVisit(s.visit)
+		v.Tag, v.SignedIn = old.Tag, cmp.Or(old.SignedIn, s.began)
 	}
 	if v.Tag == "" {
-		var tag [8]byte
-		rand.Read(tag[:])
-		v.Tag = hex.EncodeToString(tag[:])
+		v.Tag = rand.Text()[:13] // 65 bits, as it has to be none other of one subject's
 	}
 	return v
 }
