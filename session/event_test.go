@@ -142,6 +142,11 @@ func TestTheAuditLogHoldsNoSecret(t *testing.T) { // ASVS 5.0, 16.2.5
 	next.AddCookie(cookie)
 	in, _ := m.Incoming(next)
 	raw := session.RawID(in.ID())
+	m.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := session.FromContext(r.Context()).CycleID(); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), next)
 
 	var lines []string
 	for _, entry := range logs.All() {
@@ -152,6 +157,9 @@ func TestTheAuditLogHoldsNoSecret(t *testing.T) { // ASVS 5.0, 16.2.5
 		"session.audit session cookie rejected map[remote_addr:192.0.2.1 user_agent:Agent/1.0]",
 		"session.audit session created map[remote_addr:192.0.2.1 session:" + in.ID().Key().String() + " subject:ada user_agent:Agent/1.0]",
 		"session.audit session signed in map[remote_addr:192.0.2.1 session:" + in.ID().Key().String() + " subject:ada user_agent:Agent/1.0]",
+	}
+	if last := logs.All()[logs.Len()-1]; last.Message != "session renewed" || last.ContextMap()["from"] != in.ID().Key().String() {
+		t.Errorf("the last line is %v", last)
 	}
 	for i := range want {
 		if i >= len(lines) || lines[i] != want[i] {

@@ -16,3 +16,13 @@ func OpenPayload(m *Manager, payload []byte) (Incoming, bool) {
 	in, verdict := m.openCookie(m.sealer.Seal(payload))
 	return Incoming{&holder{&in}}, verdict == cookieLive
 }
+
+// Watched is how many watches a Manager keeps, and under how many keys.
+func Watched(m *Manager) (watches, keys int) {
+	m.watches.mu.Lock()
+	defer m.watches.mu.Unlock()
+	for _, all := range m.watches.byKey {
+		watches += len(all)
+	}
+	return watches, len(m.watches.byKey)
+}

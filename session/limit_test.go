@@ -539,3 +539,23 @@ func TestTheLimitHoldsForASessionThatIsRenewed(t *testing.T) {
 		})
 	}
 }
+
+// Subjects wait for themselves alone.
+func TestATurnIsOneSubjectsOwn(t *testing.T) {
+	e := newEnv(t, atMost(1, config.MaxSessionsDeny))
+	waited := false
+	e.spy.intercept(func(op string) error {
+		if op == "list" && !waited { // ada's turn, in mid-sign-in
+			waited = true
+			e.signedIn("bob").wantSubject("bob")
+		}
+		return nil
+	})
+	b := e.browser()
+	b.visit(then(func(context.Context, *session.Session) error { waited = true; return nil }, signIn("ada"),
+		func(context.Context, *session.Session) error { waited = false; return nil }))
+	if !waited {
+		t.Error("bob did not sign in meanwhile")
+	}
+	b.wantSubject("ada")
+}

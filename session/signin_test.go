@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,4 +162,27 @@ func TestTheTermsOfASignInThatWasTakenBack(t *testing.T) {
 	if c == nil || c.MaxAge != 0 || b.remaining() != 24*time.Hour {
 		t.Errorf("nobody signed in, and the cookie is %v, the record lives %v", c, b.remaining())
 	}
+}
+
+// A cookie that is as full as can be has room for the terms of a sign-in.
+func TestAFullCookieHasRoomForItsTerms(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.MaxLifetime = 0 })
+	b := e.browser()
+	c := b.setCookie(b.visit(func(ctx context.Context, s *session.Session) error {
+		size := 3500
+		for ; size > 0; size-- {
+			err := s.Client().Set(ctx, "k", strings.Repeat("x", size))
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, session.ErrCookieTooLarge) {
+				return err
+			}
+		}
+		return s.SignIn(ctx, "ada", session.SignInTTL(1<<62))
+	}))
+	if c == nil || len(c.Name)+len(c.Value) > 4096 || len(c.Name)+len(c.Value) < 4000 {
+		t.Fatalf("the cookie has %d bytes", len(c.Name)+len(c.Value))
+	}
+	b.wantSubject("ada")
 }

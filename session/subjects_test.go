@@ -672,3 +672,25 @@ func TestAUserAgentOfNoRuneAtAll(t *testing.T) {
 	b.visit(signIn("ada"))
 	b.wantSubject("ada")
 }
+
+// Of visitors whom nobody knows nothing is kept.
+func TestNothingIsKeptOfVisitorsWhomNobodyKnows(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.agent, b.address = "Agent/1.0", "192.0.2.1:80"
+		for _, step := range []handler{
+			write("k", "v"), then(load, write("k", "w")), then(load, cycle),
+			func(ctx context.Context, s *session.Session) error {
+				return errors.Join(s.Clear(ctx), s.Set(ctx, "k", "x"))
+			},
+		} {
+			b.visit(step)
+			e.advance(time.Hour)
+			b.visit(load)
+			rec, err := e.spy.Backend.Load(t.Context(), b.key())
+			if err != nil || len(rec.State) != 1 {
+				t.Errorf("the record holds %s, %v", rec.State, err)
+			}
+		}
+	})
+}

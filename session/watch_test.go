@@ -9,6 +9,8 @@ import (
 
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/session"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/memstore"
 )
 
 // patience bounds what a test waits for.
@@ -342,5 +344,49 @@ func TestAStreamThatSignsItselfOut(t *testing.T) {
 		e.must(http.NewResponseController(w).Flush())
 		e.must(s.SignOut(r.Context()))
 		wantClosed(t, "signed out", done)
+	})
+}
+
+// What has ended is not remembered.
+func TestStreamsLeaveNothingBehind(t *testing.T) {
+	e := newEnv(t, watching(time.Hour))
+	b := e.signedIn("ada")
+	e.browser().visit(func(ctx context.Context, s *session.Session) error { // whose key changes
+		s.Done(ctx)
+		e.must(s.SignIn(ctx, "bob"))
+		return s.Sync(ctx)
+	})
+	st := b.stream()
+	b.clone().visit(invalidate)
+	st.wantEnd("a sign-out")
+	deadline, tick := time.After(patience), time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		watches, keys := session.Watched(e.Manager)
+		if watches == 0 && keys == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%d watches are left, under %d keys", watches, keys)
+		}
+	}
+}
+
+// A stream ends when its session does, however seldom the store is asked.
+func TestAStreamEndsAtItsExpiryAndNotAtTheNextQuestion(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.State.TTL, cfg.State.WatchInterval = 300*time.Millisecond, time.Hour
+	m, err := session.NewManager(cfg, store.New(memstore.New()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{e: &env{T: t, Manager: m}, m: m}
+	b.visit(write("k", "v"))
+	b.serve(func(ctx context.Context, s *session.Session) error {
+		wantClosed(t, "an expired session", s.Done(ctx))
+		return nil
 	})
 }
