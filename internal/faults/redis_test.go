@@ -36,8 +36,8 @@ func open(t *testing.T, url string, opts ...redisstore.Option) *redisstore.Store
 }
 
 // instances are two of an application: one with a near cache, one without.
-func instances(t *testing.T, url string) []*redisstore.Store {
-	return []*redisstore.Store{open(t, url), open(t, url, redisstore.WithClientCache(time.Second))}
+func instances(t *testing.T, url string) []backend {
+	return []backend{open(t, url), open(t, url, redisstore.WithClientCache(time.Second))}
 }
 
 func clusterFaults(t *testing.T, run *run) func() system {

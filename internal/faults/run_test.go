@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -17,7 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/fxsession/sessions/store/redisstore"
+	"github.com/fxsession/sessions/store"
 )
 
 var (
@@ -26,7 +27,7 @@ var (
 )
 
 const (
-	// callTimeout is what the application allows for a call of Redis, and
+	// callTimeout is what the application allows for a call of its store, and
 	// requestTimeout what a request may take: a few calls, and the machine.
 	callTimeout    = time.Second
 	requestTimeout = 5 * time.Second
@@ -73,11 +74,19 @@ type fault struct {
 	strike func(random *rand.Rand)
 }
 
+// backend is one that an instance of the application closes.
+type backend interface {
+	store.Backend
+	io.Closer
+}
+
 // system is what is broken, and the stores of the instances on it.
 type system struct {
-	stores []*redisstore.Store
-	await  func() // returns when all of it is up
+	stores []backend
+	shops  []*shop // programs, in place of stores
+	await  func()  // returns when all of it is up
 	faults []fault
+	after  func() // looks at what is left when all is closed; may be nil
 }
 
 // run is one run of all.
@@ -111,7 +120,7 @@ func (r *run) quietly(f func()) {
 func (r *run) on(name string, start func() system, count int) {
 	r.t.Helper()
 	sys := start()
-	s := newSite(r.t, sys.stores)
+	s := newSite(r.t, sys)
 	ctx, stop := context.WithCancel(context.Background())
 	var traffic sync.WaitGroup
 	all := make([]*visitor, visitors)
@@ -153,8 +162,10 @@ func (r *run) on(name string, start func() system, count int) {
 	}
 	stop()
 	traffic.Wait()
+	outcome := "all as they should be"
 	for _, v := range all {
 		for _, problem := range v.check() {
+			outcome = "NOT all as they should be"
 			r.t.Errorf("seed %d: %s: %s", r.seed, name, problem)
 		}
 	}
@@ -163,13 +174,16 @@ func (r *run) on(name string, start func() system, count int) {
 	}
 	r.rows = append(r.rows, rows...)
 	r.rows = append(r.rows, &row{system: name, fault: fmt.Sprintf(
-		"= %d requests, %d answered with an error, the slowest in %s; %d changes acknowledged, %d sessions ended, all as they should be",
-		s.requests.Load(), s.failed.Load(), time.Duration(s.longest.Load()).Round(time.Millisecond), s.acknowledged.Load(), s.ended.Load())})
+		"= %d requests, %d answered with an error, the slowest in %s; %d changes acknowledged, %d sessions ended, %s",
+		s.requests.Load(), s.failed.Load(), time.Duration(s.longest.Load()).Round(time.Millisecond), s.acknowledged.Load(), s.ended.Load(), outcome)})
 	s.close()
 	for _, one := range sys.stores {
 		if err := one.Close(); err != nil {
 			r.t.Error(err)
 		}
+	}
+	if sys.after != nil {
+		sys.after()
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -18,7 +19,6 @@ import (
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
-	"github.com/fxsession/sessions/store/redisstore"
 )
 
 // site is an application of several instances behind one name.
@@ -26,13 +26,40 @@ type site struct {
 	counters
 	t         *testing.T
 	url       *url.URL
-	instances []*httptest.Server
+	instances []instance
 	cookie    string // its name
 }
 
 const siteName = "https://shop.example"
 
-func newSite(t *testing.T, stores []*redisstore.Store) *site {
+// instance is one of the application.
+type instance interface {
+	// request is that for one of the pages.
+	request(page string) (*http.Request, error)
+	// keys reads an answer: /read gives what the session holds, the others what
+	// they have put into it.
+	keys(answer io.Reader) []string
+	// breaks says that the instance itself is broken, and so may not answer.
+	breaks() bool
+	close()
+}
+
+// local is an instance within the tests.
+type local struct{ *httptest.Server }
+
+func (l local) request(page string) (*http.Request, error) {
+	return http.NewRequest(http.MethodGet, l.URL+page, nil)
+}
+
+func (l local) keys(answer io.Reader) (keys []string) {
+	_ = json.NewDecoder(answer).Decode(&keys)
+	return keys
+}
+
+func (l local) breaks() bool { return false }
+func (l local) close()       { l.Close() }
+
+func newSite(t *testing.T, sys system) *site {
 	t.Helper()
 	key, err := config.ParseKey("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 	if err != nil {
@@ -42,21 +69,26 @@ func newSite(t *testing.T, stores []*redisstore.Store) *site {
 	cfg.Cookie.Keys = []config.Key{key}
 	s := &site{t: t}
 	s.url, _ = url.Parse(siteName)
-	for _, one := range stores {
+	for _, one := range sys.shops {
+		s.cookie = shopCookie
+		s.instances = append(s.instances, one)
+	}
+	for _, one := range sys.stores {
 		m, err := session.NewManager(cfg, store.New(one, store.WithTimeout(callTimeout)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.cookie = m.CookieName()
-		s.instances = append(s.instances, httptest.NewServer(m.Middleware(pages())))
+		s.instances = append(s.instances, local{httptest.NewServer(m.Middleware(pages()))})
 	}
 	return s
 }
 
 func (s *site) close() {
 	for _, one := range s.instances {
-		one.Close()
+		one.close()
 	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 }
 
 // pages are those of the application.
@@ -77,13 +109,15 @@ func pages() http.Handler {
 		return keys, err
 	})
 	handle("/write/{key}", func(ctx context.Context, r *http.Request, s *session.Session) (any, error) {
-		return nil, s.Set(ctx, r.PathValue("key"), true)
+		key := r.PathValue("key")
+		return []string{key}, s.Set(ctx, key, true)
 	})
 	handle("/login/{subject}/{key}", func(ctx context.Context, r *http.Request, s *session.Session) (any, error) {
 		if err := s.SignIn(ctx, r.PathValue("subject")); err != nil {
 			return nil, err
 		}
-		return nil, s.Set(ctx, r.PathValue("key"), true)
+		key := r.PathValue("key")
+		return []string{key}, s.Set(ctx, key, true)
 	})
 	handle("/logout", func(_ context.Context, _ *http.Request, s *session.Session) (any, error) { return nil, s.Invalidate() })
 	return mux
@@ -148,7 +182,8 @@ func (v *visitor) get(instance int, path string) (keys []string, ok bool) {
 }
 
 func (v *visitor) getWith(instance int, path string, cookies []*http.Cookie) (keys []string, ok bool) {
-	r, err := http.NewRequest(http.MethodGet, v.site.instances[instance].URL+path, nil)
+	asked := v.site.instances[instance]
+	r, err := asked.request(path)
 	if err != nil {
 		v.site.t.Error(err)
 		return nil, false
@@ -164,7 +199,10 @@ func (v *visitor) getWith(instance int, path string, cookies []*http.Cookie) (ke
 	}
 	v.site.requests.Add(1)
 	if err != nil {
-		v.site.t.Error(err)
+		v.site.failed.Add(1)
+		if !asked.breaks() {
+			v.site.t.Error(err)
+		}
 		return nil, false
 	}
 	defer response.Body.Close()
@@ -173,8 +211,7 @@ func (v *visitor) getWith(instance int, path string, cookies []*http.Cookie) (ke
 		v.site.failed.Add(1)
 		return nil, false
 	}
-	_ = json.NewDecoder(response.Body).Decode(&keys)
-	return keys, true
+	return asked.keys(response.Body), true
 }
 
 func (v *visitor) sessionCookie() string {
@@ -194,14 +231,13 @@ func (v *visitor) act() {
 	key := fmt.Sprint("key-", v.written)
 	switch n := v.random.IntN(100); {
 	case n < 55:
-		if _, ok := v.get(instance, "/write/"+key); ok {
-			v.acknowledged(key)
-		}
+		keys, _ := v.get(instance, "/write/"+key)
+		v.acknowledged(keys)
 	case n < 90:
 		_, _ = v.get(instance, "/read")
 	case n < 96:
-		if _, ok := v.get(instance, fmt.Sprintf("/login/user-%d/%s", v.number%8, key)); ok {
-			v.acknowledged(key)
+		if keys, ok := v.get(instance, fmt.Sprintf("/login/user-%d/%s", v.number%8, key)); ok {
+			v.acknowledged(keys)
 			if before != "" && v.sessionCookie() != before {
 				v.ends(before)
 			}
@@ -225,9 +261,11 @@ func (v *visitor) act() {
 	}
 }
 
-func (v *visitor) acknowledged(key string) {
-	v.has[key] = true
-	v.site.counters.acknowledged.Add(1)
+func (v *visitor) acknowledged(keys []string) {
+	for _, key := range keys {
+		v.has[key] = true
+	}
+	v.site.counters.acknowledged.Add(int64(len(keys)))
 }
 
 func (v *visitor) ends(cookie string) {
