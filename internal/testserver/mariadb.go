@@ -33,6 +33,10 @@ func MariaDBName(addr string, parameters ...string) string {
 	return fmt.Sprintf("%s:%s@tcp(%s)/%s?%s", DatabaseUser, DatabasePassword, addr, DatabaseName, strings.Join(parameters, "&"))
 }
 
+const mariadbUsers = "CREATE DATABASE IF NOT EXISTS " + DatabaseName + ";\n" +
+	"CREATE USER IF NOT EXISTS " + DatabaseUser + " IDENTIFIED BY '" + DatabasePassword + "';\n" +
+	"GRANT ALL ON *.* TO " + DatabaseUser + " WITH GRANT OPTION;\n"
+
 func mariadb() engine {
 	return engine{
 		name:     "mariadb",
@@ -42,9 +46,7 @@ func mariadb() engine {
 		folders:  []string{"/usr/sbin", "/usr/libexec", "/opt/homebrew/bin"},
 		stop:     syscall.SIGTERM,
 		setUp: func(d *database) error {
-			users := fmt.Sprintf("CREATE DATABASE IF NOT EXISTS %s;\nCREATE USER IF NOT EXISTS %s IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO %s WITH GRANT OPTION;\n",
-				DatabaseName, DatabaseUser, DatabasePassword, DatabaseUser)
-			if err := os.WriteFile(filepath.Join(d.dir, "users.sql"), []byte(users), 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(d.dir, "users.sql"), []byte(mariadbUsers), 0o644); err != nil {
 				return err
 			}
 			return d.run("mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db",

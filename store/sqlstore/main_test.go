@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -30,6 +31,19 @@ var (
 	mariadb  = testserver.SharedMariaDB()
 )
 
+// mysqld is for those who have a MySQL: few systems let it and MariaDB be
+// installed at once.
+var mysqld = flag.String("sqlstore.mysqld", "", "the program of a MySQL `server`, to be tested in place of MariaDB")
+
+// startMariaDB gives a test a server of its own.
+func startMariaDB(tb testing.TB, args ...string) *testserver.DatabaseServer {
+	tb.Helper()
+	if *mysqld != "" {
+		return testserver.MySQL(tb, *mysqld, args...)
+	}
+	return testserver.MariaDB(tb, args...)
+}
+
 // TestMain runs the tests in a time zone of their own: the servers have
 // another one, and the sessions of the databases a third (C4).
 func TestMain(m *testing.M) {
@@ -39,6 +53,10 @@ func TestMain(m *testing.M) {
 	}
 	// Connections are cut all the time, and each is worth a line to the driver.
 	_ = mysql.SetLogger(log.New(io.Discard, "", 0))
+	flag.Parse()
+	if *mysqld != "" {
+		mariadb = testserver.SharedMySQL(*mysqld)
+	}
 	time.Local = time.FixedZone("far east", 13*3600+45*60)
 	code := m.Run()
 	postgres.Stop()
@@ -88,8 +106,12 @@ var (
 		"mariadb, clientFoundRows", sqlstore.MySQL, "mysql",
 		func(tb testing.TB) string { return mariadb.Get(tb).Addr() },
 		func(addr string) string {
+			isolation := "tx_isolation"
+			if *mysqld != "" {
+				isolation = "transaction_isolation"
+			}
 			return testserver.MariaDBName(addr, "clientFoundRows=true", "interpolateParams=true", "parseTime=true", "loc=Local",
-				"tx_isolation=%27READ-COMMITTED%27", "sql_mode=%27ANSI_QUOTES,NO_UNSIGNED_SUBTRACTION%27")
+				isolation+"=%27READ-COMMITTED%27", "sql_mode=%27ANSI_QUOTES,NO_UNSIGNED_SUBTRACTION%27")
 		},
 	}
 	sqlite = engine{
