@@ -2,6 +2,9 @@ package sqlstore
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,7 +35,21 @@ func (s *Store) Statements() (map[string]Statement, error) {
 	} {
 		all[name] = Statement{st.text, st.values(p)}
 	}
-	return all, errors.Join(err, err2)
+	return all, errors.Join(err, err2, s.missingIn(all))
+}
+
+// missingIn fails for a file of SQL that none of statements is made of, but for
+// those of migrations, which are read whole.
+func (s *Store) missingIn(statements map[string]Statement) error {
+	entries, err := files.ReadDir("sql/" + string(s.names.dialect))
+	for _, entry := range entries {
+		name := strings.ReplaceAll(strings.TrimSuffix(entry.Name(), ".sql"), "_", " ")
+		_, ok := statements[name]
+		if !ok && !strings.HasPrefix(name, "migrations") && !slices.Contains([]string{"lock", "unlock", "now"}, name) {
+			err = errors.Join(err, fmt.Errorf("%s is in no statement", entry.Name()))
+		}
+	}
+	return err
 }
 
 // Now gives the expression for the present moment.
