@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -19,7 +20,10 @@ import (
 	"github.com/fxsession/sessions/internal/testserver"
 )
 
-var redis testserver.SharedRedis
+var (
+	redis    testserver.SharedRedis
+	postgres = testserver.SharedPostgres()
+)
 
 // TestMain makes the test binary the shop itself when a test starts it again.
 func TestMain(m *testing.M) {
@@ -33,6 +37,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	redis.Stop()
+	postgres.Stop()
 	os.Exit(code)
 }
 
@@ -114,6 +119,20 @@ func onRedis(t *testing.T, server *testserver.RedisServer) []string {
 	}
 }
 
+// onSQL is the environment of shops that keep their sessions in one database,
+// in a table of their own.
+func onSQL(dialect, driver, dsn string) []string {
+	return []string{
+		"SESSION_STORE_DRIVER=sql",
+		"SESSION_STORE_SQL_DIALECT=" + dialect,
+		"SESSION_STORE_SQL_DRIVER=" + driver,
+		"SESSION_STORE_SQL_DSN=" + dsn,
+		"SESSION_STORE_SQL_TABLE=" + fmt.Sprint("sessions_", time.Now().UnixNano()),
+		"SESSION_STORE_SQL_MIGRATE=true",
+		"SESSION_COOKIE_KEYS=" + config.NewKey().Reveal(),
+	}
+}
+
 // onEveryStore runs a test with the environment of each store.
 func onEveryStore(t *testing.T, test func(t *testing.T, environment []string)) {
 	t.Helper()
@@ -124,6 +143,15 @@ func onEveryStore(t *testing.T, test func(t *testing.T, environment []string)) {
 	t.Run("redis", func(t *testing.T) {
 		t.Parallel()
 		test(t, onRedis(t, redis.Get(t)))
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		file := filepath.Join(t.TempDir(), "shop.db")
+		test(t, onSQL("sqlite", "sqlite", "file:"+file+"?_pragma=busy_timeout(1000)&_pragma=journal_mode(WAL)"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, onSQL("postgres", "pgx", testserver.PostgresURL(postgres.Get(t).Addr())))
 	})
 }
 
