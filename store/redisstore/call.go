@@ -77,6 +77,9 @@ func (s *Store) attempt(ctx context.Context, f func(context.Context) rueidis.Red
 // willPass says of an error that nothing was done, and that it will be gone in
 // a moment.
 func (s *Store) willPass(err error) bool {
+	if err == nil {
+		return false
+	}
 	var refusal *rueidis.RedisError
 	if errors.As(err, &refusal) {
 		return refusal.IsTryAgain() || refusal.IsClusterDown() || refusal.IsLoading() ||

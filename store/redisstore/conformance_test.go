@@ -47,13 +47,6 @@ func TestC10_HistoriesWhileRedisIsKilled(t *testing.T) {
 	}})
 }
 
-func BenchmarkStore(b *testing.B) {
-	storetest.Benchmark(b, func(tb testing.TB) storetest.Harness {
-		server := shared.Get(tb)
-		return &harness{url: server.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr())}
-	})
-}
-
 // harness is a namespace on a server or a cluster.
 type harness struct {
 	url       string

@@ -9,7 +9,8 @@ import (
 	"github.com/fxsession/sessions/store/redisstore"
 )
 
-// Counted on the wire: every operation is one command and one round trip.
+// Counted on the wire: every operation is one round trip, and one command but for
+// a load, which is three of the quickest.
 func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	proxy := testserver.NewProxy(t, shared.Get(t).Addr())
@@ -20,15 +21,16 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 		Subject: &subject, TTL: 2 * time.Hour,
 	}
 	steps := []struct {
-		name string
-		do   func(n int) error
+		name     string
+		commands int64
+		do       func(n int) error
 	}{
-		{"create", func(n int) error { return s.Create(t.Context(), key(2*n), record("c", `1`)) }},
-		{"load", func(n int) error { _, err := s.Load(t.Context(), key(2*n)); return err }},
-		{"update", func(n int) error { return s.Update(t.Context(), key(2*n), ch) }},
-		{"update of a TTL", func(n int) error { return s.UpdateTTL(t.Context(), key(2*n), time.Hour) }},
-		{"change key", func(n int) error { return s.ChangeKey(t.Context(), key(2*n), key(2*n+1), ch) }},
-		{"delete", func(n int) error { return s.Delete(t.Context(), key(2*n+1)) }},
+		{"create", 1, func(n int) error { return s.Create(t.Context(), key(2*n), record("c", `1`)) }},
+		{"load", 3, func(n int) error { _, err := s.Load(t.Context(), key(2*n)); return err }},
+		{"update", 1, func(n int) error { return s.Update(t.Context(), key(2*n), ch) }},
+		{"update of a TTL", 1, func(n int) error { return s.UpdateTTL(t.Context(), key(2*n), time.Hour) }},
+		{"change key", 1, func(n int) error { return s.ChangeKey(t.Context(), key(2*n), key(2*n+1), ch) }},
+		{"delete", 1, func(n int) error { return s.Delete(t.Context(), key(2*n+1)) }},
 	}
 	// The first time round, Redis gets to know the scripts, and the client
 	// makes all of its connections.
@@ -45,8 +47,8 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 			if err := step.do(n); err != nil {
 				t.Fatalf("%s: %v", step.name, err)
 			}
-			if c, r := proxy.Commands()-commands, proxy.RoundTrips()-roundTrips; c != 1 || r != 1 {
-				t.Errorf("%s: %d commands in %d round trips, want 1 in 1", step.name, c, r)
+			if c, r := proxy.Commands()-commands, proxy.RoundTrips()-roundTrips; c != step.commands || r != 1 {
+				t.Errorf("%s: %d commands in %d round trips, want %d in 1", step.name, c, r, step.commands)
 			}
 		}
 	}

@@ -6,8 +6,9 @@
 // that one is to be closed.
 //
 // A record is a hash, a field for each state key, that expires by the time to
-// live of its key. Every operation is one Lua script, and so one command, one
-// round trip and one atomic step; the scripts are in the folder scripts. On a
+// live of its key. Every operation is one round trip and one atomic step: what
+// writes is a Lua script of the folder scripts, and what reads is
+// a pipeline of plain commands that knows when a write came between them. On a
 // cluster two operations need more: a change of key between two slots, and
 // what puts a record into the index of its subject. Redis removes what has
 // expired by itself, so DeleteExpired has nothing to do.

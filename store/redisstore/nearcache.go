@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -238,9 +239,6 @@ func (s *Store) loadNear(ctx context.Context, key store.Key) (store.Record, erro
 	return rec, err
 }
 
-// errNotPlain: what is there is for load.lua to judge.
-var errNotPlain = errors.New("redis: neither a record nor a mark")
-
 // loadCached reads the hash and its time to live, from the cache if they are
 // there. They are two commands, and may be of two moments; that is the one thing
 // that a script does better, and a script cannot be cached.
@@ -264,7 +262,7 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 	if err != nil {
 		return store.Record{}, false, errNotPlain
 	}
-	fields, err := reply.message.AsStrMap()
+	fields, err := reply.message.AsMap()
 	if err != nil {
 		return store.Record{}, false, errNotPlain
 	}
@@ -277,5 +275,8 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 		ttl = left.CachePTTL()
 	}
 	rec, err = parseHash(fields, ttl)
+	for name, value := range rec.State {
+		rec.State[name] = bytes.Clone(value) // the cache keeps its own
+	}
 	return rec, hit, err
 }

@@ -2,7 +2,9 @@ package redisstore
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -89,11 +91,7 @@ func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
 		if err != nil {
 			return store.Record{}, store.ErrCorrupt
 		}
-		value, err := fields[i+1].ToString()
-		if err != nil {
-			return store.Record{}, store.ErrCorrupt
-		}
-		if setField(&rec, name, value) != nil {
+		if setField(&rec, name, fields[i+1]) != nil {
 			return store.Record{}, store.ErrCorrupt
 		}
 	}
@@ -102,23 +100,25 @@ func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
 
 // parseHash reads a hash that no script has looked at, with its time to live in
 // milliseconds: a record, a mark or nothing. What is none of them it leaves to
-// the scripts to judge, with errNotPlain.
-func parseHash(fields map[string]string, remaining int64) (store.Record, error) {
+// the scripts to judge, with errNotPlain. The record shares the bytes of fields.
+func parseHash(fields map[string]rueidis.RedisMessage, remaining int64) (store.Record, error) {
 	if len(fields) == 0 {
 		return store.Record{}, store.ErrNotFound
 	}
 	_, moving := fields["p"]
-	_, versioned := fields["v"]
-	_, created := fields["c"]
-	mark, marked := fields["m"]
-	switch {
-	case fields["f"] != "1" || moving || remaining < 0:
+	if moving || remaining < 0 || text(fields["f"]) != "1" {
 		return store.Record{}, errNotPlain
-	case mark == "deleted":
-		return store.Record{}, store.ErrEnded
-	case mark == "renewed":
-		return store.Record{}, store.ErrRenewed
-	case marked || !versioned || !created:
+	}
+	if mark, ok := fields["m"]; ok {
+		switch text(mark) {
+		case "deleted":
+			return store.Record{}, store.ErrEnded
+		case "renewed":
+			return store.Record{}, store.ErrRenewed
+		}
+		return store.Record{}, errNotPlain
+	}
+	if !whole(text(fields["v"])) || !whole(text(fields["c"])) {
 		return store.Record{}, errNotPlain
 	}
 	rec := newRecord(remaining, len(fields))
@@ -128,6 +128,21 @@ func parseHash(fields map[string]string, remaining int64) (store.Record, error) 
 		}
 	}
 	return rec, nil
+}
+
+// errNotPlain: what is there is for load.lua to judge.
+var errNotPlain = errors.New("redis: neither a record nor a mark")
+
+// text gives the text of a message; "" where it is none.
+func text(message rueidis.RedisMessage) string {
+	t, _ := message.ToString()
+	return t
+}
+
+// whole is the function of record.lua.
+func whole(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return len(text) <= 18 && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // newRecord makes a record that has so many milliseconds left. In its last
@@ -140,18 +155,24 @@ func newRecord(remaining int64, fields int) store.Record {
 }
 
 // setField gives rec what a field of its hash holds.
-func setField(rec *store.Record, name, value string) (err error) {
-	switch {
-	case len(name) > 0 && name[:1] == statePrefix:
-		rec.State[name[1:]] = json.RawMessage(value)
-	case name == "v":
-		rec.Version, err = strconv.ParseUint(value, 10, 64)
-	case name == "c":
+func setField(rec *store.Record, name string, value rueidis.RedisMessage) (err error) {
+	if strings.HasPrefix(name, statePrefix) {
+		rec.State[name[1:]], err = value.AsBytes()
+		return err
+	}
+	text, err := value.ToString()
+	if err != nil {
+		return err
+	}
+	switch name {
+	case "v":
+		rec.Version, err = strconv.ParseUint(text, 10, 64)
+	case "c":
 		var created int64
-		created, err = strconv.ParseInt(value, 10, 64)
+		created, err = strconv.ParseInt(text, 10, 64)
 		rec.CreatedAt = time.UnixMilli(created).UTC()
-	case name == "s":
-		rec.Subject = value
+	case "s":
+		rec.Subject = text
 	}
 	return err
 }

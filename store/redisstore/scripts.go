@@ -9,8 +9,8 @@ import (
 //go:embed scripts/*.lua
 var scripts embed.FS
 
-// text gives the scripts of these names, one after the other.
-func text(names ...string) string {
+// source gives the scripts of these names, one after the other.
+func source(names ...string) string {
 	var all []byte
 	for _, name := range names {
 		one, err := scripts.ReadFile("scripts/" + name + ".lua")
@@ -26,19 +26,19 @@ func text(names ...string) string {
 // it may have run. One that only reads may be, as far as the client's settings
 // and the call's context allow; so may one that does no more when it runs again.
 var (
-	createScript    = rueidis.NewLuaScript(text("record", "subject", "create"))
-	loadScript      = rueidis.NewLuaScriptRetryable(text("record", "load"))
-	updateScript    = rueidis.NewLuaScript(text("record", "subject", "merge", "update"))
-	changeKeyScript = rueidis.NewLuaScript(text("record", "subject", "merge", "change_key"))
-	deleteScript    = rueidis.NewLuaScript(text("record", "subject", "delete"))
+	createScript    = rueidis.NewLuaScript(source("record", "subject", "create"))
+	loadScript      = rueidis.NewLuaScriptRetryable(source("record", "load"))
+	updateScript    = rueidis.NewLuaScript(source("record", "subject", "merge", "update"))
+	changeKeyScript = rueidis.NewLuaScript(source("record", "subject", "merge", "change_key"))
+	deleteScript    = rueidis.NewLuaScript(source("record", "subject", "delete"))
 
-	enterScript = rueidis.NewLuaScriptRetryable(text("record", "subject", "enter"))
-	pruneScript = rueidis.NewLuaScriptRetryable(text("record", "prune"))
+	enterScript = rueidis.NewLuaScriptRetryable(source("record", "subject", "enter"))
+	pruneScript = rueidis.NewLuaScriptRetryable(source("record", "prune"))
 
-	departScript   = rueidis.NewLuaScriptRetryable(text("record", "move", "depart"))
-	arriveScript   = rueidis.NewLuaScript(text("record", "subject", "merge", "move", "arrive"))
-	commitScript   = rueidis.NewLuaScript(text("record", "move", "commit"))
-	withdrawScript = rueidis.NewLuaScript(text("record", "move", "withdraw"))
-	settleScript   = rueidis.NewLuaScriptRetryable(text("record", "move", "settle"))
-	finishScript   = rueidis.NewLuaScriptRetryable(text("record", "move", "finish"))
+	departScript   = rueidis.NewLuaScriptRetryable(source("record", "move", "depart"))
+	arriveScript   = rueidis.NewLuaScript(source("record", "subject", "merge", "move", "arrive"))
+	commitScript   = rueidis.NewLuaScript(source("record", "move", "commit"))
+	withdrawScript = rueidis.NewLuaScript(source("record", "move", "withdraw"))
+	settleScript   = rueidis.NewLuaScriptRetryable(source("record", "move", "settle"))
+	finishScript   = rueidis.NewLuaScriptRetryable(source("record", "move", "finish"))
 )

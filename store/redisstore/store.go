@@ -103,6 +103,11 @@ func (s *Store) Load(ctx context.Context, key store.Key) (store.Record, error) {
 }
 
 func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
+	if !s.cluster {
+		if rec, err := s.loadPlain(ctx, key); !errors.Is(err, errNotPlain) {
+			return rec, err
+		}
+	}
 	for {
 		reply := s.exec(ctx, loadScript, []string{s.name(key)}, nil)
 		if reply.err != nil {
@@ -120,6 +125,46 @@ func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
 			return store.Record{}, a.err()
 		}
 	}
+}
+
+// loadPlain reads without a script, which takes Redis a third of the time. Other
+// clients come between the commands, and so it reads the version, the time to
+// live and then the whole record: every change has a version of its own, so that
+// where both are the same, the time to live was of that one, too. Where they are
+// not, and wherever there is something else than a record or a mark, it returns
+// errNotPlain.
+//
+// It is not for a cluster, where the client may send some of the commands again
+// and change their order.
+func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, error) {
+	name := s.name(key)
+	var all []rueidis.RedisResult
+	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+		all = s.client.DoMulti(ctx,
+			s.client.B().Hget().Key(name).Field("v").Build(),
+			s.client.B().Pttl().Key(name).Build(),
+			s.client.B().Hgetall().Key(name).Build())
+		return all[2]
+	})
+	if reply.err != nil {
+		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok {
+			return store.Record{}, errNotPlain // it may be of another type
+		}
+		return store.Record{}, reply.err
+	}
+	fields, err := reply.message.AsMap()
+	if err != nil {
+		return store.Record{}, errNotPlain
+	}
+	before, err := all[0].ToString()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return store.Record{}, errNotPlain
+	}
+	remaining, err := all[1].AsInt64()
+	if err != nil || before != text(fields["v"]) {
+		return store.Record{}, errNotPlain
+	}
+	return parseHash(fields, remaining)
 }
 
 // Update implements [store.Backend].

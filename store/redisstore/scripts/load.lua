@@ -3,9 +3,9 @@
 -- is there in its place: 'none', 'deleted', 'renewed', 'corrupt' or 'moving'
 -- (see why).
 --
--- A script, and not PTTL and HGETALL in one pipeline, because the two belong
--- to one moment: between two commands another client's change could slip, and
--- the outcome would be a record that there never was.
+-- A script, because the two belong to one moment: between two commands another
+-- client's change could slip, and the outcome would be a record that there never
+-- was.
 
 local found = look(KEYS[1])
 if found ~= 'live' then

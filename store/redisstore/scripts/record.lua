@@ -22,19 +22,19 @@ local function whole(text)
 end
 
 -- look says what is under key: 'none', 'deleted', 'renewed', 'corrupt',
--- 'moving', or 'live' and the version. It asks for the type first, as a command
--- on a key of another type would end the script with an error. Without a time
--- to live it is not ours: a record that never expires would be a session that
--- never ends.
+-- 'moving', or 'live' and the version. A key of another type is an error for
+-- HMGET, which must not end the script. Without a time to live it is not ours: a
+-- record that never expires would be a session that never ends.
 local function look(key)
-  local kind = redis.call('TYPE', key).ok
-  if kind == 'none' then
+  local left = redis.call('PTTL', key)
+  if left == -2 then
     return 'none'
   end
-  if kind ~= 'hash' or redis.call('PTTL', key) < 0 then
+  local fields = redis.pcall('HMGET', key, 'f', 'v', 'c', 'm', 'p')
+  if left < 0 or fields.err then
     return 'corrupt'
   end
-  local format, version, created, mark, origin = unpack(redis.call('HMGET', key, 'f', 'v', 'c', 'm', 'p'))
+  local format, version, created, mark, origin = unpack(fields)
   if format ~= FORMAT then
     return 'corrupt'
   end
