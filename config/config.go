@@ -132,8 +132,17 @@ type RedisConfig struct {
 	Password Secret `koanf:"password"`
 	// PasswordFile names a file that holds the password. Load reads it into
 	// Password and leaves "" here; "" means no file. No other code reads it.
-	PasswordFile string    `koanf:"password_file"`
-	TLS          TLSConfig `koanf:"tls"`
+	PasswordFile string `koanf:"password_file"`
+	// SentinelUsername is for the sentinels, where URL names some; "" is their
+	// default user. Username and Password are for the servers that they lead to.
+	SentinelUsername string `koanf:"sentinel_username"`
+	// SentinelPassword is for the sentinels; empty means none.
+	SentinelPassword Secret `koanf:"sentinel_password"`
+	// SentinelPasswordFile names a file that holds the password for the
+	// sentinels. Load reads it into SentinelPassword and leaves "" here; ""
+	// means no file. No other code reads it.
+	SentinelPasswordFile string    `koanf:"sentinel_password_file"`
+	TLS                  TLSConfig `koanf:"tls"`
 	// Namespace is what every key in Redis begins with. "" puts nothing there.
 	Namespace   string            `koanf:"namespace"`
 	ClientCache ClientCacheConfig `koanf:"client_cache"`

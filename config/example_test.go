@@ -103,6 +103,9 @@ func ExampleWrite() {
 	//       username: ""
 	//       password: in the clear
 	//       password_file: ""
+	//       sentinel_username: ""
+	//       sentinel_password: ""
+	//       sentinel_password_file: ""
 	//       tls:
 	//         enabled: false
 	//         ca_file: ""

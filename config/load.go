@@ -62,7 +62,7 @@ func WithEnviron(environ []string) Option {
 // begins with SESSION_COOKIE_, SESSION_STATE_ or SESSION_STORE_, is an error.
 //
 // Load returns a configuration that is valid, or an [*Error] with everything
-// that is wrong. In the result KeysFile, PasswordFile and DSNFile are "", and
+// that is wrong. In the result the fields whose names end in File are "", and
 // what was in the files stands in Keys, Password and DSN.
 func Load(opts ...Option) (SessionConfig, error) {
 	o := options{environ: os.Environ, readFile: readSecretFile}

@@ -136,7 +136,8 @@ func everyField(t *testing.T) config.SessionConfig {
 			Sweep:  config.SweepConfig{Interval: 0, Batch: 50},
 			Memory: config.MemoryConfig{MaxSessions: 10},
 			Redis: config.RedisConfig{
-				URL: config.NewSecret("rediss://redis.example:6380/1"), Username: "app", Password: config.NewSecret("p: #ä"),
+				URL: config.NewSecret("rediss://redis.example:26379/1?master_set=app"), Username: "app", Password: config.NewSecret("p: #ä"),
+				SentinelUsername: "watcher", SentinelPassword: config.NewSecret("s: #ü"),
 				TLS: config.TLSConfig{
 					Enabled: true, CAFile: "/etc/ca.pem", CertFile: "/etc/cert.pem", KeyFile: "/etc/key.pem", ServerName: "redis",
 				},
@@ -184,9 +185,11 @@ session:
     sweep: {interval: 0, batch: 50}
     memory: {max_sessions: 10}
     redis:
-      url: rediss://redis.example:6380/1
+      url: rediss://redis.example:26379/1?master_set=app
       username: app
       password: "p: #ä"
+      sentinel_username: watcher
+      sentinel_password: "s: #ü"
       tls: {enabled: true, ca_file: /etc/ca.pem, cert_file: /etc/cert.pem, key_file: /etc/key.pem, server_name: redis}
       namespace: "app:"
       client_cache:
@@ -209,7 +212,8 @@ const everyFieldJSON = `{"session": {
   "store": {
     "driver": "sql", "timeout": "1500ms", "sweep": {"interval": "0s", "batch": 50}, "memory": {"max_sessions": 10},
     "redis": {
-      "url": "rediss://redis.example:6380/1", "username": "app", "password": "p: #\u00e4", "namespace": "app:",
+      "url": "rediss://redis.example:26379/1?master_set=app", "username": "app", "password": "p: #\u00e4", "namespace": "app:",
+      "sentinel_username": "watcher", "sentinel_password": "s: #\u00fc",
       "client_cache": {"enabled": true, "ttl": "3s"},
       "tls": {
         "enabled": true, "ca_file": "/etc/ca.pem", "cert_file": "/etc/cert.pem", "key_file": "/etc/key.pem",
@@ -233,8 +237,9 @@ var everyFieldEnviron = []string{
 	"SESSION_STATE_MISSING_SERVER_STATE=allow", "SESSION_STATE_MAX_SESSIONS_PER_SUBJECT=5",
 	"SESSION_STATE_MAX_SESSIONS_POLICY=deny", "SESSION_STATE_LAST_SEEN_INTERVAL=1m", "SESSION_STATE_WATCH_INTERVAL=2s",
 	"SESSION_STORE_DRIVER=sql", "SESSION_STORE_TIMEOUT=1.5s", "SESSION_STORE_SWEEP_INTERVAL=0", "SESSION_STORE_SWEEP_BATCH=50",
-	"SESSION_STORE_MEMORY_MAX_SESSIONS=10", "SESSION_STORE_REDIS_URL=rediss://redis.example:6380/1",
-	"SESSION_STORE_REDIS_USERNAME=app", "SESSION_STORE_REDIS_PASSWORD=p: #ä", "SESSION_STORE_REDIS_TLS_ENABLED=true",
+	"SESSION_STORE_MEMORY_MAX_SESSIONS=10", "SESSION_STORE_REDIS_URL=rediss://redis.example:26379/1?master_set=app",
+	"SESSION_STORE_REDIS_USERNAME=app", "SESSION_STORE_REDIS_PASSWORD=p: #ä", "SESSION_STORE_REDIS_SENTINEL_USERNAME=watcher",
+	"SESSION_STORE_REDIS_SENTINEL_PASSWORD=s: #ü", "SESSION_STORE_REDIS_TLS_ENABLED=true",
 	"SESSION_STORE_REDIS_TLS_CA_FILE=/etc/ca.pem", "SESSION_STORE_REDIS_TLS_CERT_FILE=/etc/cert.pem",
 	"SESSION_STORE_REDIS_TLS_KEY_FILE=/etc/key.pem", "SESSION_STORE_REDIS_TLS_SERVER_NAME=redis",
 	"SESSION_STORE_REDIS_NAMESPACE=app:", "SESSION_STORE_REDIS_CLIENT_CACHE_ENABLED=true", "SESSION_STORE_REDIS_CLIENT_CACHE_TTL=3s",
@@ -332,14 +337,17 @@ func TestE3_SecretsCanComeFromFiles(t *testing.T) {
 	t.Parallel()
 	keys := write(t, "keys", "# the first one seals\n"+keyA+"\n\n  "+keyB+"  \r\n# end")
 	password := write(t, "password", " pass word \r\n")
+	watchword := write(t, "watchword", "watch word\n")
 	dsn := write(t, "dsn", "postgres://u:p@h/db\n")
 
-	cfg := load(t, "session: {store: {redis: {password_file: "+password+"}, sql: {driver: pgx}}}",
+	cfg := load(t, "session: {store: {redis: {url: 'redis://h?master_set=m', password_file: "+password+", sentinel_password_file: "+watchword+"}, sql: {driver: pgx}}}",
 		"SESSION_COOKIE_KEYS_FILE="+keys, "SESSION_STORE_SQL_DSN_FILE="+dsn)
 
 	want := config.Default()
 	want.Cookie.Keys = []config.Key{parseKey(t, keyA), parseKey(t, keyB)}
+	want.Store.Redis.URL = config.NewSecret("redis://h?master_set=m")
 	want.Store.Redis.Password = config.NewSecret(" pass word ")
+	want.Store.Redis.SentinelPassword = config.NewSecret("watch word")
 	want.Store.SQL.Driver = "pgx"
 	want.Store.SQL.DSN = config.NewSecret("postgres://u:p@h/db")
 	if !reflect.DeepEqual(cfg, want) {

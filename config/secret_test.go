@@ -34,6 +34,7 @@ func TestE3_NoPrintedFormShowsASecret(t *testing.T) {
 	cfg.Cookie.Keys = []config.Key{key}
 	cfg.Store.Redis.URL = password
 	cfg.Store.Redis.Password = password
+	cfg.Store.Redis.SentinelPassword = password
 	cfg.Store.SQL.DSN = password
 	held := holder{cfg, key, password}
 

@@ -36,6 +36,8 @@ func (l *loader) secretFiles(read func(name string) ([]byte, error)) {
 		return problem
 	})
 	l.secretFile("session.store.redis.password", &redis.PasswordFile, !redis.Password.IsZero(), read, intoSecret(&redis.Password))
+	l.secretFile("session.store.redis.sentinel_password", &redis.SentinelPasswordFile, !redis.SentinelPassword.IsZero(), read,
+		intoSecret(&redis.SentinelPassword))
 	l.secretFile("session.store.sql.dsn", &sql.DSNFile, !sql.DSN.IsZero(), read, intoSecret(&sql.DSN))
 }
 

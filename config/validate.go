@@ -101,17 +101,23 @@ func (c *checks) store(cfg StoreConfig) {
 }
 
 func (c *checks) redis(cfg RedisConfig) {
-	scheme, ok := schemeOf(cfg.URL)
+	u, ok := redisURL(cfg.URL)
 	c.require(ok, "store.redis.url", nil, "must be a URL that begins with redis://, rediss:// or unix://")
 	c.require(cfg.ClientCache.TTL >= time.Millisecond, "store.redis.client_cache.ttl", cfg.ClientCache.TTL, "must be at least 1ms")
 	c.unread("store.redis.password_file", cfg.PasswordFile, "session.store.redis.password")
+	c.unread("store.redis.sentinel_password_file", cfg.SentinelPasswordFile, "session.store.redis.sentinel_password")
+	if ok && !u.Query().Has("master_set") {
+		const problem = "needs sentinels in session.store.redis.url, which ?master_set= says that they are"
+		c.require(cfg.SentinelUsername == "", "store.redis.sentinel_username", cfg.SentinelUsername, problem)
+		c.require(cfg.SentinelPassword.IsZero(), "store.redis.sentinel_password", nil, problem)
+	}
 
 	tls := cfg.TLS
 	c.require(tls.CertFile == "" || tls.KeyFile != "", "store.redis.tls.cert_file", tls.CertFile,
 		"needs session.store.redis.tls.key_file")
 	c.require(tls.KeyFile == "" || tls.CertFile != "", "store.redis.tls.key_file", tls.KeyFile,
 		"needs session.store.redis.tls.cert_file")
-	if !tls.Enabled && scheme != "rediss" {
+	if !tls.Enabled && u.Scheme != "rediss" {
 		const problem = "needs session.store.redis.tls.enabled: true, or a rediss:// URL"
 		c.require(tls.CAFile == "", "store.redis.tls.ca_file", tls.CAFile, problem)
 		c.require(tls.CertFile == "", "store.redis.tls.cert_file", tls.CertFile, problem)
@@ -184,16 +190,16 @@ func isWord(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_'
 }
 
-// schemeOf gives the scheme of a Redis URL. An empty one is in order.
-func schemeOf(u Secret) (string, bool) {
+// redisURL reads the URL of Redis. An empty one is in order.
+func redisURL(u Secret) (parsed *url.URL, ok bool) {
 	if u.IsZero() {
-		return "", true
+		return &url.URL{}, true
 	}
 	parsed, err := url.Parse(u.Reveal()) // err holds the URL, and with it the password
 	if err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, parsed.Scheme) {
-		return "", false
+		return &url.URL{}, false
 	}
-	return parsed.Scheme, true
+	return parsed, true
 }
 
 // oneOf lists choices for a sentence.

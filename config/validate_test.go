@@ -317,6 +317,14 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://",
 		},
 		{
+			"a user for sentinels without any", fromYAML("session: {store: {redis: {url: 'redis://h', sentinel_username: app}}}"),
+			`session.store.redis.sentinel_username (app.yaml:1): "app": needs sentinels in session.store.redis.url, which ?master_set= says that they are`,
+		},
+		{
+			"a password for sentinels without any", fromYAML("session: {store: {redis: {sentinel_password: hush}}}"),
+			"session.store.redis.sentinel_password (app.yaml:1): needs sentinels in session.store.redis.url, which ?master_set= says that they are",
+		},
+		{
 			"a certificate without TLS", fromYAML("session: {store: {redis: {tls: {ca_file: ca.pem}}}}"),
 			`session.store.redis.tls.ca_file (app.yaml:1): "ca.pem": needs session.store.redis.tls.enabled: true, or a rediss:// URL`,
 		},
@@ -422,6 +430,7 @@ func TestE2_AConfigurationBuiltInCodeIsHeldAgainstTheSameRules(t *testing.T) {
 	cfg.Cookie.KeysFile = "keys.txt"
 	cfg.State.TTLExtensionThreshold = math.Inf(1)
 	cfg.Store.Redis.PasswordFile = "password.txt"
+	cfg.Store.Redis.SentinelPasswordFile = "watchword.txt"
 	cfg.Store.SQL.DSNFile = "dsn.txt"
 
 	var e *config.Error
@@ -438,6 +447,7 @@ func TestE2_AConfigurationBuiltInCodeIsHeldAgainstTheSameRules(t *testing.T) {
 		`session.cookie.keys_file: "keys.txt": is read by Load alone; in a configuration built in code, set session.cookie.keys`,
 		"session.state.ttl_extension_threshold: +Inf: must be from 0 to 1",
 		`session.store.redis.password_file: "password.txt": is read by Load alone; in a configuration built in code, set session.store.redis.password`,
+		`session.store.redis.sentinel_password_file: "watchword.txt": is read by Load alone; in a configuration built in code, set session.store.redis.sentinel_password`,
 		`session.store.sql.dsn_file: "dsn.txt": is read by Load alone; in a configuration built in code, set session.store.sql.dsn`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

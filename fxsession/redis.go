@@ -43,10 +43,12 @@ func newRedis(p newBackendParams) (store.Backend, error) {
 
 func connection(cfg config.StoreConfig) redisstore.Connection {
 	c := redisstore.Connection{
-		URL:         cfg.Redis.URL.Reveal(),
-		Username:    cfg.Redis.Username,
-		Password:    cfg.Redis.Password.Reveal(),
-		DialTimeout: cfg.Timeout,
+		URL:              cfg.Redis.URL.Reveal(),
+		Username:         cfg.Redis.Username,
+		Password:         cfg.Redis.Password.Reveal(),
+		SentinelUsername: cfg.Redis.SentinelUsername,
+		SentinelPassword: cfg.Redis.SentinelPassword.Reveal(),
+		DialTimeout:      cfg.Timeout,
 	}
 	if tls := cfg.Redis.TLS; tls.Enabled || strings.HasPrefix(c.URL, "rediss:") {
 		c.TLS = &redisstore.TLS{CAFile: tls.CAFile, CertFile: tls.CertFile, KeyFile: tls.KeyFile, ServerName: tls.ServerName}

@@ -22,8 +22,8 @@ type RedisSentinel struct {
 	tb testing.TB
 }
 
-// sentinelMaster is the name that the sentinels have for the master.
-const sentinelMaster = "sessions"
+// SentinelMaster is the name that the sentinels have for the master.
+const SentinelMaster = "sessions"
 
 // NewRedisSentinel starts servers that end with the test. args are further
 // settings of the master and the replicas.
@@ -51,7 +51,7 @@ func (s *RedisSentinel) URL() string {
 	for _, one := range s.Sentinels {
 		addrs = append(addrs, one.Addr())
 	}
-	return "redis://" + addrs[0] + "?master_set=" + sentinelMaster + "&addr=" + strings.Join(addrs[1:], "&addr=")
+	return "redis://" + addrs[0] + "?master_set=" + SentinelMaster + "&addr=" + strings.Join(addrs[1:], "&addr=")
 }
 
 // Master gives the master as the sentinels have it now.
@@ -62,7 +62,7 @@ func (s *RedisSentinel) Master() *RedisServer {
 		err := errors.New("no sentinel answers")
 		for _, one := range s.Sentinels {
 			var addr []string
-			if addr, err = one.commandList("SENTINEL", "GET-MASTER-ADDR-BY-NAME", sentinelMaster); err != nil || len(addr) != 2 {
+			if addr, err = one.commandList("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SentinelMaster); err != nil || len(addr) != 2 {
 				continue
 			}
 			i := slices.IndexFunc(s.Nodes, func(n *RedisServer) bool { return n.Addr() == addr[0]+":"+addr[1] })
@@ -195,6 +195,6 @@ func (r *redis) writeSentinelConfig() (path string, err error) {
 sentinel down-after-milliseconds %[1]s 3000
 sentinel failover-timeout %[1]s 6000
 sentinel parallel-syncs %[1]s 2
-`, sentinelMaster, r.sentinelOf)
+`, SentinelMaster, r.sentinelOf)
 	return path, os.WriteFile(path, []byte(text), 0o600)
 }

@@ -31,7 +31,14 @@ type nearHarness struct {
 }
 
 func newNearHarness(tb testing.TB, addresses ...string) storetest.Harness {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: addresses, PipelineMultiplex: -1})
+	return newNearHarnessOver(tb, rueidis.ClientOption{InitAddress: addresses}, addresses...)
+}
+
+// newNearHarnessOver is newNearHarness over a client of its own; addresses are
+// those of the data.
+func newNearHarnessOver(tb testing.TB, o rueidis.ClientOption, addresses ...string) storetest.Harness {
+	o.PipelineMultiplex = -1 // one connection a node, so that catchUp works
+	client, err := rueidis.NewClient(o)
 	if err != nil {
 		tb.Fatalf("connect: %v", err)
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
@@ -20,8 +23,18 @@ func TestConformanceThroughSentinel(t *testing.T) {
 	newHarness := func(tb testing.TB) storetest.Harness {
 		return &harness{url: sentinel.URL(), namespace: newNamespace(), admin: newClient(tb, sentinel.Master().Addr())}
 	}
-	storetest.Run(t, newHarness)
-	storetest.Histories(t, newHarness, storetest.HistoryOptions{})
+	newNear := func(tb testing.TB) storetest.Harness {
+		o := rueidis.ClientOption{InitAddress: []string{sentinel.Sentinels[0].Addr()}}
+		o.Sentinel.MasterSet = testserver.SentinelMaster
+		return newNearHarnessOver(tb, o, sentinel.Master().Addr())
+	}
+	for name, newHarness := range map[string]func(testing.TB) storetest.Harness{"plain": newHarness, "near cache": newNear} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, newHarness)
+			storetest.Histories(t, newHarness, storetest.HistoryOptions{})
+		})
+	}
 }
 
 // The master is killed under load. What was answered is there, whatever was
@@ -96,5 +109,46 @@ func TestASentinelThatKnowsNoSuchMaster(t *testing.T) {
 	})
 	if err == nil {
 		t.Error("open at a server that is no sentinel: no error")
+	}
+}
+
+// Sentinels may want a user and a password of their own.
+func TestSentinelsWithPasswords(t *testing.T) {
+	t.Parallel()
+	sentinel := testserver.NewRedisSentinel(t)
+	for _, one := range sentinel.Sentinels {
+		for _, words := range [][]string{
+			{"ACL", "SETUSER", "watcher", "on", ">hush1", "allcommands", "allchannels"},
+			{"SENTINEL", "CONFIG", "SET", "sentinel-user", "watcher"}, // what they tell each other
+			{"SENTINEL", "CONFIG", "SET", "sentinel-pass", "hush1"},
+			{"ACL", "SETUSER", "default", "resetpass", ">hush2"}, // as requirepass does
+		} {
+			if _, err := one.Command(words...); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, c := range map[string]redisstore.Connection{
+		"user and password": {SentinelUsername: "watcher", SentinelPassword: "hush1"},
+		"password":          {SentinelPassword: "hush2"},
+	} {
+		c.URL = sentinel.URL()
+		if err := open(t, c, redisstore.WithNamespace(newNamespace())).Create(t.Context(), key(1), record()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, c := range map[string]redisstore.Connection{
+		"none":             {},
+		"the wrong one":    {SentinelPassword: "hush1"},
+		"that of a server": {Password: "hush2"},
+	} {
+		c.URL, c.DialTimeout = sentinel.URL(), time.Second
+		s, err := redisstore.Open(t.Context(), c)
+		if err == nil {
+			_ = s.Close()
+			t.Errorf("%s: no error", name)
+		} else if strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: the password is in the error", name)
+		}
 	}
 }
