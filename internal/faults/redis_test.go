@@ -4,51 +4,94 @@ package faults_test
 
 import (
 	"math/rand/v2"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/internal/testserver"
-	"github.com/fxsession/sessions/store/redisstore"
 )
 
 // slots is how many a cluster has.
 const slots = 16384
 
 // TestRedis breaks a cluster, a master under sentinels and a single server in
-// turn, each for its share of the faults.
+// turn, each for its share of the faults, under two programs.
 func TestRedis(t *testing.T) {
 	seed, count := seedAndCount(t)
-	run := newRun(t, seed)
+	run, path := newRun(t, seed), buildShop(t)
 	onCluster, onSentinel := count*4/10, count/10
-	run.on("cluster", clusterFaults(t, run), onCluster)
-	run.on("sentinel", sentinelFaults(t, run), onSentinel)
-	run.on("single", singleFaults(t, run), count-onCluster-onSentinel)
+	run.on("cluster", clusterFaults(t, run, path), onCluster)
+	run.on("sentinel", sentinelFaults(t, run, path), onSentinel)
+	run.on("single", singleFaults(t, path), count-onCluster-onSentinel)
 	run.report()
 }
 
-func open(t *testing.T, url string, opts ...redisstore.Option) *redisstore.Store {
+// openShops opens two on a Redis: one with a near cache, one without.
+func openShops(t *testing.T, path, redis string) []*shop {
 	t.Helper()
-	s, err := redisstore.Open(t.Context(), redisstore.Connection{URL: url, DialTimeout: callTimeout, IOTimeout: callTimeout}, opts...)
-	if err != nil {
-		t.Fatal(err)
+	environment := []string{
+		"SESSION_COOKIE_KEYS=" + config.NewKey().Reveal(),
+		"SESSION_STORE_DRIVER=redis",
+		"SESSION_STORE_REDIS_URL=" + redis,
+		"SESSION_STORE_REDIS_NAMESPACE=shop:",
 	}
-	return s
+	cached := append([]string{
+		"SESSION_STORE_REDIS_CLIENT_CACHE_ENABLED=true",
+		"SESSION_STORE_REDIS_CLIENT_CACHE_TTL=1s",
+	}, environment...)
+	shops := []*shop{openShop(t, path, environment), openShop(t, path, cached)}
+	for _, one := range shops {
+		one.steady = true
+	}
+	return shops
 }
 
-// instances are two of an application: one with a near cache, one without.
-func instances(t *testing.T, url string) []backend {
-	return []backend{open(t, url), open(t, url, redisstore.WithClientCache(time.Second))}
+// unconnected fails the test unless all clients of servers are gone, but for
+// those that servers are of each other: within some seconds, as a server keeps
+// the connection over which it moved a slot for ten.
+func unconnected(t *testing.T, servers ...*testserver.RedisServer) {
+	t.Helper()
+	late := time.Now().Add(20 * time.Second)
+	for _, one := range servers {
+		for {
+			list, err := one.Command("CLIENT", "LIST")
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			var left []string
+			for line := range strings.Lines(list) {
+				if !ofServers.MatchString(line) {
+					left = append(left, line)
+				}
+			}
+			if len(left) == 0 {
+				break
+			}
+			if time.Now().After(late) {
+				t.Errorf("connections are left:\n%s", strings.Join(left, ""))
+				break
+			}
+			pause(50 * time.Millisecond)
+		}
+	}
 }
 
-func clusterFaults(t *testing.T, run *run) func() system {
+// ofServers matches the one that asks, sentinels, masters and replicas.
+var ofServers = regexp.MustCompile(` cmd=client\|list | name=sentinel-| flags=[MS] `)
+
+func clusterFaults(t *testing.T, run *run, path string) func() system {
 	return func() system {
 		// A master that hangs is not to be replaced, as it answers some more when it
 		// goes on, which is lost.
 		c := testserver.NewRedisCluster(t, "--cluster-node-timeout", "3000")
 		node := func(random *rand.Rand) *testserver.RedisServer { return c.Nodes[random.IntN(len(c.Nodes))] }
 		return system{
-			stores: instances(t, c.URL()),
-			await:  c.Await,
+			shops: openShops(t, path, c.URL()),
+			after: func() { unconnected(t, c.Nodes...) },
+			await: c.Await,
 			faults: []fault{
 				{"a node is killed and comes back", 4, func(random *rand.Rand) {
 					n := node(random)
@@ -79,12 +122,13 @@ func clusterFaults(t *testing.T, run *run) func() system {
 	}
 }
 
-func sentinelFaults(t *testing.T, run *run) func() system {
+func sentinelFaults(t *testing.T, run *run, path string) func() system {
 	return func() system {
 		s := testserver.NewRedisSentinel(t)
 		return system{
-			stores: instances(t, s.URL()),
-			await:  s.Await,
+			shops: openShops(t, path, s.URL()),
+			after: func() { unconnected(t, append(s.Nodes, s.Sentinels...)...) },
+			await: s.Await,
 			faults: []fault{
 				{"the master hangs", 2, func(random *rand.Rand) { hang(s.Master(), random) }},
 				{"a sentinel is killed and comes back", 2, func(random *rand.Rand) {
@@ -103,7 +147,7 @@ func sentinelFaults(t *testing.T, run *run) func() system {
 	}
 }
 
-func singleFaults(t *testing.T, _ *run) func() system {
+func singleFaults(t *testing.T, path string) func() system {
 	return func() system {
 		s := testserver.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
 		command := func(words ...string) {
@@ -112,8 +156,9 @@ func singleFaults(t *testing.T, _ *run) func() system {
 			}
 		}
 		return system{
-			stores: instances(t, s.URL()),
-			await:  func() {},
+			shops: openShops(t, path, s.URL()),
+			after: func() { unconnected(t, s) },
+			await: func() {},
 			faults: []fault{
 				{"the server is killed and comes back", 3, func(*rand.Rand) { s.Kill(); s.Start() }},
 				{"the server is stopped and comes back", 2, func(*rand.Rand) { s.Stop(); s.Start() }},

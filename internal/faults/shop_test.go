@@ -23,6 +23,7 @@ const shopCookie = "session"
 type shop struct {
 	program *testserver.Program
 	url     atomic.Pointer[string]
+	steady  bool // it is never killed, and so answers whatever happens
 }
 
 // buildShop gives the program.
@@ -75,6 +76,10 @@ func (s *shop) request(page string) (*http.Request, error) {
 		form.Set("item", words[2])
 	case "login":
 		form.Set("user", words[2])
+	case "theme":
+		form.Set("theme", words[2])
+	case "look":
+		method, path = http.MethodGet, ""
 	}
 	r, err := http.NewRequest(method, *s.url.Load()+"/"+path, strings.NewReader(form.Encode()))
 	if err == nil {
@@ -86,8 +91,8 @@ func (s *shop) request(page string) (*http.Request, error) {
 
 func (s *shop) keys(answer io.Reader) (keys []string) {
 	var said struct {
-		Items map[string]int
-		Added string
+		Items              map[string]int
+		Added, User, Theme string
 	}
 	_ = json.NewDecoder(answer).Decode(&said)
 	for item := range said.Items {
@@ -96,8 +101,11 @@ func (s *shop) keys(answer io.Reader) (keys []string) {
 	if said.Added != "" {
 		keys = append(keys, said.Added)
 	}
+	if said.Theme != "" { // the home page
+		keys = append(keys, "user "+said.User, "theme "+said.Theme)
+	}
 	return keys
 }
 
-func (s *shop) breaks() bool { return true }
+func (s *shop) breaks() bool { return !s.steady }
 func (s *shop) close()       { s.program.Stop() }

@@ -13,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -36,8 +37,8 @@ const siteName = "https://shop.example"
 type instance interface {
 	// request is that for one of the pages.
 	request(page string) (*http.Request, error)
-	// keys reads an answer: /read gives what the session holds, the others what
-	// they have put into it.
+	// keys reads an answer: /read gives what the session holds, /look whose it is
+	// and its theme, the others what they have put into it.
 	keys(answer io.Reader) []string
 	// breaks says that the instance itself is broken, and so may not answer.
 	breaks() bool
@@ -119,6 +120,18 @@ func pages() http.Handler {
 		key := r.PathValue("key")
 		return []string{key}, s.Set(ctx, key, true)
 	})
+	theme := session.NewField[string]("theme")
+	handle("/theme/{theme}", func(ctx context.Context, r *http.Request, s *session.Session) (any, error) {
+		return nil, theme.Set(ctx, s.Client(), r.PathValue("theme"))
+	})
+	handle("/look", func(ctx context.Context, _ *http.Request, s *session.Session) (any, error) {
+		chosen, _, err := theme.Get(ctx, s.Client())
+		if err != nil {
+			return nil, err
+		}
+		subject, err := s.Subject(ctx)
+		return []string{"user " + subject, "theme " + chosen}, err
+	})
 	handle("/logout", func(_ context.Context, _ *http.Request, s *session.Session) (any, error) { return nil, s.Invalidate() })
 	return mux
 }
@@ -152,6 +165,7 @@ type visitor struct {
 	number  int
 	written int
 	has     map[string]bool // what the session surely holds
+	looks   look            // what its pages surely look like
 	sure    bool            // the cookie in the jar is surely that of a live session
 	dead    []string        // cookies that surely open nothing any more
 	left    []leftBehind
@@ -161,7 +175,11 @@ type visitor struct {
 type leftBehind struct {
 	cookie string
 	has    map[string]bool
+	looks  look
 }
+
+// look is who is signed in and the theme; "" where that is not sure.
+type look struct{ user, theme string }
 
 func (s *site) visitor(seed uint64, n int) *visitor {
 	v := &visitor{site: s, number: n, random: rand.New(rand.NewPCG(seed, uint64(n)+1))}
@@ -172,7 +190,7 @@ func (s *site) visitor(seed uint64, n int) *visitor {
 func (v *visitor) fresh() {
 	jar, _ := cookiejar.New(nil)
 	v.client = &http.Client{Jar: jar, Transport: http.DefaultTransport}
-	v.has, v.sure = map[string]bool{}, true
+	v.has, v.looks, v.sure = map[string]bool{}, look{}, true
 }
 
 // get asks an instance for a page; the cookies are those of the site. ok says
@@ -233,10 +251,20 @@ func (v *visitor) act() {
 	case n < 55:
 		keys, _ := v.get(instance, "/write/"+key)
 		v.acknowledged(keys)
-	case n < 90:
+	case n < 85:
 		_, _ = v.get(instance, "/read")
+	case n < 90:
+		chosen := []string{"auto", "light", "dark"}[v.random.IntN(3)]
+		if _, ok := v.get(instance, "/theme/"+chosen); ok {
+			v.looks.theme = chosen
+			v.site.counters.acknowledged.Add(1)
+		} else {
+			v.looks.theme = ""
+		}
 	case n < 96:
-		if keys, ok := v.get(instance, fmt.Sprintf("/login/user-%d/%s", v.number%8, key)); ok {
+		user := fmt.Sprint("user-", v.number%8)
+		if keys, ok := v.get(instance, "/login/"+user+"/"+key); ok {
+			v.looks.user = user
 			v.acknowledged(keys)
 			if before != "" && v.sessionCookie() != before {
 				v.ends(before)
@@ -255,7 +283,7 @@ func (v *visitor) act() {
 	}
 	if len(v.has) > 200 || !v.sure {
 		if v.sure {
-			v.left = append(v.left, leftBehind{v.sessionCookie(), v.has})
+			v.left = append(v.left, leftBehind{v.sessionCookie(), v.has, v.looks})
 		}
 		v.fresh()
 	}
@@ -276,32 +304,43 @@ func (v *visitor) ends(cookie string) {
 // check says what is wrong once all is over.
 func (v *visitor) check() (problems []string) {
 	if cookie := v.sessionCookie(); cookie != "" {
-		v.left = append(v.left, leftBehind{cookie, v.has})
+		v.left = append(v.left, leftBehind{cookie, v.has, v.looks})
 	}
 	for n, one := range v.left {
-		var keys []string
-		for range 20 {
-			var ok bool
-			if keys, ok = v.getWith(n%len(v.site.instances), "/read", v.cookies(one.cookie)); ok {
-				break
-			}
-			pause(50 * time.Millisecond)
-		}
 		lost := maps.Clone(one.has)
-		for _, key := range keys {
+		for _, key := range v.patiently(n, "/read", one.cookie) {
 			delete(lost, key)
 		}
 		if len(lost) > 0 {
 			problems = append(problems, fmt.Sprintf("visitor %d: %d of %d acknowledged writes are lost", v.number, len(lost), len(one.has)))
 		}
+		seen := v.patiently(n, "/look", one.cookie)
+		if user := "user " + one.looks.user; one.looks.user != "" && !slices.Contains(seen, user) {
+			problems = append(problems, fmt.Sprintf("visitor %d: a sign-in is lost", v.number))
+		}
+		if theme := "theme " + one.looks.theme; one.looks.theme != "" && !slices.Contains(seen, theme) {
+			problems = append(problems, fmt.Sprintf("visitor %d: a theme is lost", v.number))
+		}
 	}
 	for _, cookie := range v.dead {
-		keys, _ := v.getWith(0, "/read", v.cookies(cookie))
-		if len(keys) > 0 {
+		if keys := v.patiently(0, "/read", cookie); len(keys) > 0 {
 			problems = append(problems, fmt.Sprintf("visitor %d: a session that had ended is back", v.number))
 		}
 	}
 	return problems
+}
+
+// patiently asks for a page with a cookie until it is answered, for a while.
+func (v *visitor) patiently(n int, page, cookie string) (keys []string) {
+	for range 20 {
+		var ok bool
+		if keys, ok = v.getWith(n%len(v.site.instances), page, v.cookies(cookie)); ok {
+			return keys
+		}
+		pause(50 * time.Millisecond)
+	}
+	v.site.t.Errorf("visitor %d: no answer at the end", v.number)
+	return nil
 }
 
 func (v *visitor) cookies(session string) []*http.Cookie {
