@@ -7,15 +7,14 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/fxsession/sessions/internal/testbackends"
+	"github.com/fxsession/sessions/internal/testserver"
 )
 
 func TestMain(m *testing.M) {
 	code := testbackends.Main(m)
 	if code == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := testserver.Leaks(); err != nil {
 			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 			code = 1
 		}

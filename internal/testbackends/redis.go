@@ -14,8 +14,9 @@ import (
 )
 
 var (
-	sharedRedis testserver.SharedRedis
-	namespaces  atomic.Int64
+	sharedRedis   testserver.SharedRedis
+	sharedCluster testserver.SharedRedisCluster
+	namespaces    atomic.Int64
 )
 
 // Main runs the tests of a package and ends the servers that they have
@@ -24,6 +25,7 @@ var (
 //	func TestMain(m *testing.M) { os.Exit(testbackends.Main(m)) }
 func Main(m *testing.M) int {
 	defer sharedRedis.Stop()
+	defer sharedCluster.Stop()
 	defer sharedPostgres.Stop()
 	defer sharedMariaDB.Stop()
 	return m.Run()
@@ -32,7 +34,14 @@ func Main(m *testing.M) int {
 // Redis is a namespace of its own on a server that the tests of a package
 // share.
 func Redis(tb testing.TB) Harness {
-	return &redis{url: sharedRedis.Get(tb).URL(), namespace: fmt.Sprintf("test-%d:", namespaces.Add(1))}
+	return newRedis(sharedRedis.Get(tb).URL())
+}
+
+// Cluster is Redis on a cluster that the tests of a package share.
+func Cluster(tb testing.TB) Harness { return newRedis(sharedCluster.Get(tb).URL()) }
+
+func newRedis(url string) *redis {
+	return &redis{url: url, namespace: fmt.Sprintf("test-%d:", namespaces.Add(1))}
 }
 
 // RedisAt is Redis behind another address of the same server, that of a proxy.
@@ -81,8 +90,17 @@ func (h *redis) Advance(tb testing.TB, d time.Duration) {
 				if left >= 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[2])) end
 			end
 		until cursor == '0'`
-	cmd := client.B().Eval().Script(age).Numkeys(0).Arg(h.namespace, fmt.Sprint(d.Milliseconds())).Build()
-	if err := client.Do(tb.Context(), cmd).Error(); err != nil && !rueidis.IsRedisNil(err) {
-		tb.Fatalf("advance redis: %v", err)
+	for _, node := range client.Nodes() {
+		role, err := node.Do(tb.Context(), node.B().Role().Build()).ToArray()
+		if err != nil {
+			tb.Fatalf("advance redis: %v", err)
+		}
+		if is, _ := role[0].ToString(); is != "master" {
+			continue // it has what its master has
+		}
+		cmd := node.B().Eval().Script(age).Numkeys(0).Arg(h.namespace, fmt.Sprint(d.Milliseconds())).Build()
+		if err := node.Do(tb.Context(), cmd).Error(); err != nil && !rueidis.IsRedisNil(err) {
+			tb.Fatalf("advance redis: %v", err)
+		}
 	}
 }

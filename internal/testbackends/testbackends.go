@@ -24,6 +24,7 @@ func Each(t *testing.T, test func(t *testing.T, h Harness)) {
 	for name, newHarness := range map[string]func(testing.TB) Harness{
 		"memory":   Memory,
 		"redis":    Redis,
+		"cluster":  Cluster,
 		"postgres": Postgres,
 		"mariadb":  MariaDB,
 		"sqlite":   SQLite,

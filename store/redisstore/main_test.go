@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-	"go.uber.org/goleak"
 
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
@@ -27,23 +26,12 @@ func TestMain(m *testing.M) {
 	shared.Stop()
 	sharedCluster.Stop()
 	if code == 0 {
-		if err := leaks(); err != nil {
+		if err := testserver.Leaks(); err != nil {
 			fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 			code = 1
 		}
 	}
 	os.Exit(code)
-}
-
-// leaks gives the goroutines that do not end within some seconds: rueidis lets
-// one sleep for a second after it could not connect.
-func leaks() (err error) {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
-		if err = goleak.Find(); err == nil {
-			return nil
-		}
-	}
-	return err
 }
 
 var namespaces atomic.Int64
