@@ -128,11 +128,12 @@ func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
 }
 
 // loadPlain reads without a script, which takes Redis a third of the time. Other
-// clients come between the commands, and so it reads the version, the time to
-// live and then the whole record: every change has a version of its own, so that
-// where both are the same, the time to live was of that one, too. Where they are
-// not, and wherever there is something else than a record or a mark, it returns
-// errNotPlain.
+// clients come between the commands, and so it reads which record of which
+// version there is, the time to live, and then all of it: every change has a
+// version of its own, and every record a time at which it was created, so that
+// where both are the same before and after, the time to live was of that one, too.
+// Where they are not, and wherever there is something else than a record or a
+// mark, it returns errNotPlain.
 //
 // It is not for a cluster, where the client may send some of the commands again
 // and change their order.
@@ -141,7 +142,7 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 	var all []rueidis.RedisResult
 	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
 		all = s.client.DoMulti(ctx,
-			s.client.B().Hget().Key(name).Field("v").Build(),
+			s.client.B().Hmget().Key(name).Field("v", "c").Build(),
 			s.client.B().Pttl().Key(name).Build(),
 			s.client.B().Hgetall().Key(name).Build())
 		return all[2]
@@ -156,12 +157,12 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 	if err != nil {
 		return store.Record{}, errNotPlain
 	}
-	before, err := all[0].ToString()
-	if err != nil && !rueidis.IsRedisNil(err) {
+	before, err := all[0].ToArray()
+	if err != nil || text(before[0]) != text(fields["v"]) || text(before[1]) != text(fields["c"]) {
 		return store.Record{}, errNotPlain
 	}
 	remaining, err := all[1].AsInt64()
-	if err != nil || before != text(fields["v"]) {
+	if err != nil {
 		return store.Record{}, errNotPlain
 	}
 	return parseHash(fields, remaining)
