@@ -39,7 +39,7 @@ func openShops(t *testing.T, path, redis string) []*shop {
 	}
 	cached := append([]string{
 		"SESSION_STORE_REDIS_CLIENT_CACHE_ENABLED=true",
-		"SESSION_STORE_REDIS_CLIENT_CACHE_TTL=1s",
+		"SESSION_STORE_REDIS_CLIENT_CACHE_TTL=" + cacheTTL.String(),
 	}, environment...)
 	shops := []*shop{openShop(t, path, environment), openShop(t, path, cached)}
 	for _, one := range shops {

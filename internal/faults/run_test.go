@@ -34,6 +34,8 @@ const (
 	// healTimeout is how long after a fault the first request may still fail.
 	healTimeout = 10 * time.Second
 	visitors    = 24
+	// cacheTTL is how long an instance with a near cache has a record in memory.
+	cacheTTL = time.Second
 )
 
 func TestMain(m *testing.M) {
@@ -162,6 +164,7 @@ func (r *run) on(name string, start func() system, count int) {
 	}
 	stop()
 	traffic.Wait()
+	pause(2 * cacheTTL) // until nothing old is in the memory of an instance
 	outcome := "all as they should be"
 	for _, v := range all {
 		for _, problem := range v.check() {
