@@ -86,7 +86,7 @@ func clusterFaults(t *testing.T, run *run, path string) func() system {
 	return func() system {
 		// A master that hangs is not to be replaced, as it answers some more when it
 		// goes on, which is lost.
-		c := testserver.NewRedisCluster(t, "--cluster-node-timeout", "3000")
+		c := testserver.NewRedisCluster(t, "--cluster-node-timeout", "3000", "--cluster-replica-validity-factor", "10")
 		node := func(random *rand.Rand) *testserver.RedisServer { return c.Nodes[random.IntN(len(c.Nodes))] }
 		return system{
 			shops: openShops(t, path, c.URL()),
