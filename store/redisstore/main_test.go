@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -21,7 +22,19 @@ var (
 	sharedCluster testserver.SharedRedisCluster
 )
 
+// parallel is how many tests run at once, unless -parallel says so: more than
+// there may be processors, as they wait for failovers and timeouts.
+const parallel = "4"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", parallel); err != nil {
+			panic(err) // there is no such flag any more
+		}
+	}
 	code := m.Run()
 	shared.Stop()
 	sharedCluster.Stop()
