@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/redisstore"
 )
@@ -68,6 +69,30 @@ func TestALoadIsOfOneMoment(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A client that sends reads to replicas does not send loads there: what has
+// ended would be open for as long as they do not know.
+func TestALoadIsNotSentToAReplica(t *testing.T) {
+	t.Parallel()
+	server, behind := shared.Get(t), testserver.Redis(t)
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress:    []string{server.Addr()},
+		Standalone:     rueidis.StandaloneOption{ReplicaAddress: []string{behind.Addr()}},
+		SendToReplicas: func(cmd rueidis.Completed) bool { return cmd.IsReadOnly() },
+		DisableCache:   true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := shown(s.Load(t.Context(), key(1))); got != "version 1 for 1h: 1" {
+		t.Errorf("load: %s", got)
 	}
 }
 

@@ -43,7 +43,8 @@ func WithNamespace(prefix string) Option { return func(s *Store) { s.namespace =
 // to Redis: [Store.Ping] says whether it is there. The client may be one of a
 // single Redis, of a Redis Cluster or of Sentinel; one that is nil makes every
 // call fail with an error that says so. A client that sends reads to replicas
-// must not send scripts there.
+// must not send scripts there; loads go where writes go, but for those of a near
+// cache, which has what the replicas have.
 //
 // A client with a ConnLifetime may send a write twice, when a connection that
 // has lived long enough gives no answer; the outcome of the second one is what
@@ -141,10 +142,7 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 	name := s.name(key)
 	var all []rueidis.RedisResult
 	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		all = s.client.DoMulti(ctx,
-			s.client.B().Hmget().Key(name).Field("v", "c").Build(),
-			s.client.B().Pttl().Key(name).Build(),
-			s.client.B().Hgetall().Key(name).Build())
+		all = s.client.DoMulti(ctx, s.read("HMGET", name, "v", "c"), s.read("PTTL", name), s.read("HGETALL", name))
 		return all[2]
 	})
 	if reply.err != nil {
@@ -166,6 +164,13 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 		return store.Record{}, errNotPlain
 	}
 	return parseHash(fields, remaining)
+}
+
+// read makes a command that may be sent again, as it only reads, but that the
+// client does not take for one that a replica could answer: what a replica has
+// may be old.
+func (s *Store) read(command, name string, args ...string) rueidis.Completed {
+	return s.client.B().Arbitrary(command).Keys(name).Args(args...).Build().ToRetryable()
 }
 
 // Update implements [store.Backend].
