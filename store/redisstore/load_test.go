@@ -72,8 +72,9 @@ func TestALoadIsOfOneMoment(t *testing.T) {
 	}
 }
 
-// A client that sends reads to replicas does not send loads there: what has
-// ended would be open for as long as they do not know.
+// A client that sends reads to replicas does not send loads there, nor what asks
+// for the sessions of a subject: what has ended would be open, and what was begun
+// would not be found, for as long as they do not know.
 func TestALoadIsNotSentToAReplica(t *testing.T) {
 	t.Parallel()
 	server, behind := shared.Get(t), testserver.Redis(t)
@@ -88,11 +89,16 @@ func TestALoadIsNotSentToAReplica(t *testing.T) {
 	}
 	t.Cleanup(client.Close)
 	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
-	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+	rec := record("a", `1`)
+	rec.Subject = "ada"
+	if err := s.Create(t.Context(), key(1), rec); err != nil {
 		t.Fatal(err)
 	}
 	if got := shown(s.Load(t.Context(), key(1))); got != "version 1 for 1h: 1" {
 		t.Errorf("load: %s", got)
+	}
+	if all, err := s.ListBySubject(t.Context(), "ada"); len(all) != 1 || err != nil {
+		t.Errorf("%d sessions are listed, error %v", len(all), err)
 	}
 }
 
