@@ -375,6 +375,7 @@ func TestASignInThatLosesItsPlaceIsTheHandlersToAnswer(t *testing.T) {
 		t.Errorf("status %d", res.StatusCode)
 	}
 	b.wantRead("cart", "full")
+	b.wantSubject("")
 }
 
 // The oldest is who signed in first, not whose record is the oldest.

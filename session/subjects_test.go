@@ -127,6 +127,19 @@ func TestLastSeenMovesWithRequestsThatRead(t *testing.T) {
 	})
 }
 
+// What is read after the response has started is no reason for one more write.
+func TestALateVisitIsNotNoted(t *testing.T) {
+	e := newEnv(t)
+	b := e.signedIn("ada")
+	e.advance(time.Hour)
+	e.calls()
+	b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		e.must(http.NewResponseController(w).Flush())
+		e.must(session.FromContext(r.Context()).Load(r.Context()))
+	})
+	e.wantCalls("load")
+}
+
 func TestLastSeenCanBeLeftToSignIns(t *testing.T) {
 	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.LastSeenInterval = 0 })
 	b := e.signedIn("ada")
@@ -183,7 +196,13 @@ func TestWhatIsKnownOfTheClientIsNotAValue(t *testing.T) {
 			t.Errorf("after a clear: %+v", got)
 		}
 		b.visit(func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) }) // unread
-		b.visit(load)                                                                        // which notes it again
+		b.visit(func(ctx context.Context, s *session.Session) error {
+			if n, err := e.RevokeOthers(ctx, s); n != 0 || err != nil {
+				t.Errorf("of a session of which nothing is known, %d others are ended, %v", n, err)
+			}
+			return nil
+		})
+		b.visit(load) // which notes it again
 		if got := b.devices("ada"); len(got) != 1 || got[0].UserAgent != "Agent/1.0" || got[0].SignedInAt.IsZero() {
 			t.Errorf("after a clear without a load, and a visit: %+v", got)
 		}
@@ -382,6 +401,20 @@ func TestRevokeOthersIsForThoseWhoAreSignedIn(t *testing.T) {
 			return nil
 		}))
 		victim.wantSubject("ada")
+
+		// And that it was ended is told once, however often it asks.
+		revoked = e.signedIn("ada")
+		e.must(e.Revoke(t.Context(), "ada", revoked.key()))
+		e.seen.take()
+		revoked.visit(then(load, func(ctx context.Context, s *session.Session) error {
+			for range 2 {
+				if _, err := e.RevokeOthers(ctx, s); !errors.Is(err, store.ErrEnded) {
+					t.Errorf("a revoked one that knows it: %v", err)
+				}
+			}
+			return nil
+		}))
+		e.wantEvents(session.EventEndedUnder)
 	})
 }
 

@@ -359,6 +359,21 @@ func TestStreamsLeaveNothingBehind(t *testing.T) {
 	st := b.stream()
 	b.clone().visit(invalidate)
 	st.wantEnd("a sign-out")
+	e.awaitNoWatch()
+	e.browser().visit(func(ctx context.Context, s *session.Session) error { // who no longer waits when the key changes
+		waiting, cancel := context.WithCancel(ctx)
+		s.Done(waiting)
+		cancel()
+		e.awaitNoWatch()
+		e.must(s.SignIn(ctx, "bob"))
+		e.must(s.Sync(ctx))
+		e.awaitNoWatch()
+		return nil
+	})
+}
+
+func (e *env) awaitNoWatch() {
+	e.Helper()
 	deadline, tick := time.After(patience), time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -369,7 +384,7 @@ func TestStreamsLeaveNothingBehind(t *testing.T) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("%d watches are left, under %d keys", watches, keys)
+			e.Fatalf("%d watches are left, under %d keys", watches, keys)
 		}
 	}
 }
