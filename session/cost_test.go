@@ -130,9 +130,9 @@ func TestAllocationsOfARequest(t *testing.T) { // not parallel: it counts what t
 		cookie string
 		most   float64
 	}{
-		{"no cookie, untouched", nothing, "", 3},
-		{"a session, untouched", nothing, b.cookie, 3},
-		{"one key read", readOne, b.cookie, 15},
+		{"no cookie, untouched", nothing, "", 2},
+		{"a session, untouched", nothing, b.cookie, 2},
+		{"one key read", readOne, b.cookie, 11},
 	} {
 		if got := testing.AllocsPerRun(200, request(t, b.handler(t, c.handle), c.cookie)) - bare; got > c.most {
 			t.Errorf("%s: %v allocations above the bare handler, at most %v are allowed", c.name, got, c.most)

@@ -105,9 +105,13 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 	s.mu.Lock()
 	defer s.unlockSaving()
 	defer func() { s.started = true }()
-	// The client may have gone away. What its handler did is done, so the save
-	// goes on; the store's timeout bounds it.
-	cookie, err := s.finalize(context.WithoutCancel(x.context.Context))
+	ctx := x.context.Context
+	if s.opened { // else there is nothing to save
+		// The client may have gone away. What its handler did is done, so the save
+		// goes on; the store's timeout bounds it.
+		ctx = context.WithoutCancel(ctx)
+	}
+	cookie, err := s.finalize(ctx)
 	if err != nil {
 		s.closed, s.refused = true, true
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
