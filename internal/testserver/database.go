@@ -118,6 +118,7 @@ type engine struct {
 	programs []string
 	folders  []string // where the programs are, beside those in PATH
 	stop     syscall.Signal
+	discard  syscall.Signal             // ends what is not needed again, fast and leaving nothing
 	setUp    func(d *database) error    // fills the folder
 	args     func(d *database) []string // of the last one of programs
 	ready    func(d *database) error
@@ -322,7 +323,9 @@ func isZombie(pid int) bool {
 }
 
 func (d *database) remove() {
-	_ = d.kill() // it may have ended before
+	if d.end(d.engine.discard) != nil {
+		_ = d.kill() // it may have ended before
+	}
 	if d.dir != "" {
 		_ = os.RemoveAll(d.dir)
 	}

@@ -45,6 +45,7 @@ func mariadb() engine {
 		programs: []string{"mariadb-install-db", "mariadbd"},
 		folders:  []string{"/usr/sbin", "/usr/libexec", "/opt/homebrew/bin"},
 		stop:     syscall.SIGTERM,
+		discard:  syscall.SIGKILL,
 		setUp: func(d *database) error {
 			if err := os.WriteFile(filepath.Join(d.dir, "users.sql"), []byte(mariadbUsers), 0o644); err != nil {
 				return err

@@ -47,7 +47,8 @@ func postgres() engine {
 		missing:  installPostgres,
 		programs: []string{"initdb", "postgres"},
 		folders:  []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin"},
-		stop:     syscall.SIGINT, // does not wait for clients
+		stop:     syscall.SIGINT,  // does not wait for clients
+		discard:  syscall.SIGQUIT, // SIGKILL leaves shared memory behind
 		setUp: func(d *database) error {
 			password := filepath.Join(d.dir, "password")
 			if err := os.WriteFile(password, []byte(DatabasePassword), 0o644); err != nil {
