@@ -31,6 +31,18 @@ func (c Cart) with(item string) (Cart, error) {
 	return next, nil
 }
 
+// without gives the cart with one less of item, if there is one. The cart
+// itself stays as it is.
+func (c Cart) without(item string) Cart {
+	next := maps.Clone(c)
+	if c[item] > 1 {
+		next[item]--
+	} else {
+		delete(next, item)
+	}
+	return next
+}
+
 // Count is how many things are in the cart.
 func (c Cart) Count() (n int) {
 	for _, count := range c {

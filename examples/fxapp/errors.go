@@ -21,6 +21,9 @@ func newErrorHandler(pages Pages, log *zap.Logger) session.ErrorHandler {
 		switch {
 		case wantsJSON(r):
 			err = writeJSON(w, status, map[string]string{"error": message})
+		case errors.Is(err, store.ErrEnded) && r.Method == http.MethodGet: // a message for the next page is all that is lost
+			http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
+			err = nil
 		case status == http.StatusUnauthorized:
 			err = done(w, r, session.FromContext(r.Context()), "/", message, nil)
 		default:
@@ -40,6 +43,10 @@ func explain(err error) (status int, message string) {
 	switch {
 	case errors.Is(err, errNotSignedIn):
 		return http.StatusUnauthorized, "Please sign in first."
+	case errors.Is(err, errNoSuchDevice):
+		return http.StatusNotFound, "You are not signed in there, or not any more."
+	case errors.Is(err, session.ErrTooManySessions):
+		return http.StatusConflict, "You are signed in on as many devices as you may be. Please sign out on another one first."
 	case errors.Is(err, store.ErrEnded):
 		return http.StatusConflict, "You signed in or out while this was under way. Please look at the page again."
 	case errors.Is(err, store.ErrConflict):

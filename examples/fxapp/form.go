@@ -37,7 +37,7 @@ func entered(r *http.Request, field string) (string, error) {
 // back is the page that a form was on.
 func back(r *http.Request) string {
 	switch page := r.PostFormValue("back"); page {
-	case "/cart", "/account":
+	case "/cart", "/account", "/devices":
 		return page
 	}
 	return "/"

@@ -161,6 +161,7 @@ func onEveryStore(t *testing.T, test func(t *testing.T, environment []string)) {
 type visitor struct {
 	t       *testing.T
 	browser *http.Client
+	agent   string // its User-Agent; "" is that of net/http
 }
 
 func newVisitor(t *testing.T) visitor {
@@ -168,7 +169,7 @@ func newVisitor(t *testing.T) visitor {
 	jar, _ := cookiejar.New(nil)
 	transport := &http.Transport{MaxConnsPerHost: 50, MaxIdleConnsPerHost: 50}
 	t.Cleanup(transport.CloseIdleConnections)
-	return visitor{t, &http.Client{Jar: jar, Transport: transport}}
+	return visitor{t: t, browser: &http.Client{Jar: jar, Transport: transport}}
 }
 
 // do sends a form, or gets a page for none. The answer is read and closed.
@@ -183,6 +184,9 @@ func (v visitor) do(url, accept string, form url.Values) (*http.Response, string
 		v.t.Fatal(err)
 	}
 	r.Header.Set("Accept", accept)
+	if v.agent != "" {
+		r.Header.Set("User-Agent", v.agent)
+	}
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

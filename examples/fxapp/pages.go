@@ -20,8 +20,8 @@ type Pages map[string]*template.Template
 
 func newPages() (Pages, error) {
 	pages := Pages{}
-	for _, name := range []string{"home.html", "cart.html", "account.html", "error.html"} {
-		t, err := template.ParseFS(files, "pages/layout.html", "pages/"+name)
+	for _, name := range []string{"home.html", "cart.html", "account.html", "devices.html", "signed-out.html", "error.html"} {
+		t, err := template.New(name).Funcs(words).ParseFS(files, "pages/layout.html", "pages/icons.html", "pages/sign-in.html", "pages/"+name)
 		if err != nil {
 			return nil, err
 		}

@@ -16,9 +16,11 @@ var routes = []fxsession.Item{
 	fxsession.Handle("GET /{$}", home),
 	fxsession.Handle("GET /cart", showCart),
 	fxsession.Handle("POST /cart", addToCart),
+	fxsession.Handle("POST /cart/remove", removeFromCart),
 	fxsession.Handle("POST /theme", chooseTheme),
 	fxsession.Handle("POST /login", signIn),
 	fxsession.Handle("POST /logout", signOut),
+	fxsession.Handle("GET /signed-out", showSignedOut),
 	fxsession.Group("", membersOnly...),
 
 	fxsession.Handle("GET /style.css", style),
@@ -31,6 +33,10 @@ var routes = []fxsession.Item{
 var membersOnly = []fxsession.Item{
 	fxsession.RequestScoped(newCurrentUser),
 	fxsession.Handle("GET /account", account),
+	fxsession.Handle("GET /devices", showDevices),
+	fxsession.Handle("POST /devices/{key}/revoke", revokeDevice),
+	fxsession.Handle("POST /devices/revoke-others", revokeOthers),
+	fxsession.Handle("POST /devices/revoke-all", revokeAll),
 }
 
 // secure tells browsers how little a page of the shop may do. It runs before

@@ -48,6 +48,20 @@ func addToCart(w http.ResponseWriter, r *http.Request, s *session.Session) error
 	return done(w, r, s, back(r), item+" is in your cart.", map[string]any{"added": item})
 }
 
+// removeFromCart takes one of an item out of the cart. That none is there is
+// fine: it may have been taken out a moment ago, on another page.
+func removeFromCart(w http.ResponseWriter, r *http.Request, s *session.Session) error {
+	item, err := entered(r, "item")
+	if err != nil {
+		return err
+	}
+	err = cart.Update(r.Context(), s, func(c Cart) (Cart, error) { return c.without(item), nil })
+	if err != nil {
+		return err
+	}
+	return done(w, r, s, back(r), "There is one "+item+" fewer in your cart.", map[string]any{"removed": item})
+}
+
 // chooseTheme chooses the colours. They are in the cookie: reading them costs
 // no call to the store.
 func chooseTheme(w http.ResponseWriter, r *http.Request, s *session.Session) error {

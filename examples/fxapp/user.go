@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
 
+	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/session"
 )
 
@@ -19,7 +21,7 @@ var errNotSignedIn = errors.New("nobody is signed in")
 // newCurrentUser runs once a request, for a handler that asks for a
 // CurrentUser. Its error goes to the error handler, and the handler does not
 // run.
-func newCurrentUser(r *http.Request, s *session.Session, sessions *session.Manager) (CurrentUser, error) {
+func newCurrentUser(r *http.Request, s *session.Session) (CurrentUser, error) {
 	name, err := s.Subject(r.Context())
 	if err == nil && name == "" {
 		err = errNotSignedIn
@@ -27,8 +29,8 @@ func newCurrentUser(r *http.Request, s *session.Session, sessions *session.Manag
 	if err != nil {
 		return CurrentUser{}, err
 	}
-	cookie, _ := sessions.Incoming(r)
-	return CurrentUser{name, cookie.BeganAt()}, nil
+	since, err := s.SignedInAt(r.Context())
+	return CurrentUser{name, since}, err
 }
 
 // account shows a visitor who is signed in what the shop knows.
@@ -39,9 +41,14 @@ func account(w http.ResponseWriter, r *http.Request, user CurrentUser, view View
 	})
 }
 
+// rememberedFor is how long "remember me" lasts without a visit, unless
+// state.max_lifetime ends the session before.
+const rememberedFor = 30 * 24 * time.Hour
+
 // signIn lets the session go on under a new ID, with the cart and the theme in
-// it; SignIn sees to that.
-func signIn(w http.ResponseWriter, r *http.Request, s *session.Session) error {
+// it; SignIn sees to that. Unless the visitor asks to be remembered, the cookie
+// ends with the browser.
+func signIn(w http.ResponseWriter, r *http.Request, s *session.Session, cfg config.SessionConfig) error {
 	user, err := entered(r, "user")
 	if err != nil {
 		return err
@@ -55,26 +62,50 @@ func signIn(w http.ResponseWriter, r *http.Request, s *session.Session) error {
 			return err
 		}
 	}
-	if err := s.SignIn(r.Context(), user); err != nil {
+	if err := s.SignIn(r.Context(), user, terms(cfg, r.PostFormValue("remember") != "")...); err != nil {
 		return err
 	}
 	return done(w, r, s, "/", "Welcome, "+user+".", map[string]any{"user": user})
 }
 
-// signOut ends the session. What comes after is a new one, with the theme,
-// which is no secret, and a message in it.
+func terms(cfg config.SessionConfig, remember bool) []session.SignInOption {
+	if !remember {
+		return []session.SignInOption{session.SignInCookieKind(config.KindSession)}
+	}
+	ttl := rememberedFor
+	if longest := cfg.State.MaxLifetime; longest > 0 {
+		ttl = min(ttl, longest)
+	}
+	return []session.SignInOption{session.SignInCookieKind(config.KindPersistent), session.SignInTTL(ttl)}
+}
+
+// signOut ends the session. What comes after is a new one, with a message in
+// it.
 func signOut(w http.ResponseWriter, r *http.Request, s *session.Session) error {
-	chosen, ok, err := theme.Get(r.Context(), s.Client())
+	chosen, _, err := theme.Get(r.Context(), s.Client())
 	if err != nil {
 		return err
 	}
-	if err := s.Reset(); err != nil {
+	if err := startOver(r.Context(), s, chosen); err != nil {
 		return err
 	}
-	if ok {
-		if err := theme.Set(r.Context(), s.Client(), chosen); err != nil {
-			return err
-		}
-	}
 	return done(w, r, s, "/", "You are signed out.", map[string]any{"user": ""})
+}
+
+// showSignedOut is where a page leads whose visitor was signed out meanwhile.
+func showSignedOut(w http.ResponseWriter, r *http.Request, view View, pages Pages) error {
+	if view.User != "" {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return nil
+	}
+	return pages.answer(w, r, "signed-out.html", view, map[string]any{"user": ""})
+}
+
+// startOver ends the session and goes on with a fresh one, which keeps the
+// theme: that is no secret.
+func startOver(ctx context.Context, s *session.Session, chosen string) error {
+	if err := s.Reset(); err != nil || chosen == "" {
+		return err
+	}
+	return theme.Set(ctx, s.Client(), chosen)
 }

@@ -17,6 +17,7 @@ type View struct {
 	Cart      Cart
 	Catalogue Catalogue // of the home page
 	Since     time.Time // of the account page
+	Devices   []Device  // of their page
 	Message   string    // of the error page
 }
 
