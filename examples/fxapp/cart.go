@@ -51,5 +51,17 @@ func (c Cart) Count() (n int) {
 	return n
 }
 
-// Items lists the items in order.
-func (c Cart) Items() []string { return slices.Sorted(maps.Keys(c)) }
+// Line is one item of a cart.
+type Line struct {
+	Item  string
+	Count int
+}
+
+// Lines lists the items in order.
+func (c Cart) Lines() []Line {
+	lines := make([]Line, 0, len(c))
+	for _, item := range slices.Sorted(maps.Keys(c)) {
+		lines = append(lines, Line{item, c[item]})
+	}
+	return lines
+}

@@ -39,6 +39,7 @@ func shop(settings Settings) fx.Option {
 			newCatalogue,
 			newPages,
 			newErrorHandler,
+			newStreams,
 			newServer,
 		),
 		fxsession.Routes(routes...),

@@ -81,8 +81,8 @@ func done(w http.ResponseWriter, r *http.Request, s *session.Session, page, mess
 	return nil
 }
 
-// style serves the style sheet.
-func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "pages/style.css") }
+// file serves the style sheet and the script.
+func file(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "pages"+r.URL.Path) }
 
 // wantsJSON says whether the request accepts application/json.
 func wantsJSON(r *http.Request) bool {

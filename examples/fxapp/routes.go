@@ -15,6 +15,7 @@ var routes = []fxsession.Item{
 
 	fxsession.Handle("GET /{$}", home),
 	fxsession.Handle("GET /cart", showCart),
+	fxsession.Handle("GET /cart/events", followCart),
 	fxsession.Handle("POST /cart", addToCart),
 	fxsession.Handle("POST /cart/remove", removeFromCart),
 	fxsession.Handle("POST /theme", chooseTheme),
@@ -23,7 +24,8 @@ var routes = []fxsession.Item{
 	fxsession.Handle("GET /signed-out", showSignedOut),
 	fxsession.Group("", membersOnly...),
 
-	fxsession.Handle("GET /style.css", style),
+	fxsession.Handle("GET /style.css", file),
+	fxsession.Handle("GET /live.js", file),
 	fxsession.Handle("GET /healthz", live),
 	fxsession.Handle("GET /readyz", ready),
 }
@@ -43,7 +45,7 @@ var membersOnly = []fxsession.Item{
 // the headers of a response leave, whether it went well or not.
 func secure(response fxsession.Response) {
 	header := response.Header()
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("X-Content-Type-Options", "nosniff")
 }

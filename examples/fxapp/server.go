@@ -21,7 +21,7 @@ const largestBody = 64 << 10
 // starts when the store is ready, and on the way down its requests are
 // answered before the store closes.
 func newServer(
-	lc fx.Lifecycle, stop fx.Shutdowner, settings Settings, handler fxsession.Handler, log *zap.Logger,
+	lc fx.Lifecycle, stop fx.Shutdowner, settings Settings, handler fxsession.Handler, streams *Streams, log *zap.Logger,
 ) *http.Server {
 	server := &http.Server{
 		Handler:           http.MaxBytesHandler(handler, largestBody),
@@ -31,6 +31,7 @@ func newServer(
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          zap.NewStdLog(log),
 	}
+	server.RegisterOnShutdown(streams.close) // Shutdown waits for what is under way
 	lc.Append(fx.Hook{
 		OnStart: func(ctx context.Context) error {
 			listener, err := new(net.ListenConfig).Listen(ctx, "tcp", settings.Addr)

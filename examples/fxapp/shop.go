@@ -27,16 +27,14 @@ func home(w http.ResponseWriter, r *http.Request, view View, catalogue Catalogue
 
 // showCart shows the cart.
 func showCart(w http.ResponseWriter, r *http.Request, view View, pages Pages) error {
-	return pages.answer(w, r, "cart.html", view, struct {
-		User  string `json:"user"`
-		Items Cart   `json:"items"`
-	}{view.User, view.Cart})
+	return pages.answer(w, r, "cart.html", view, CartView{view.User, view.Cart})
 }
 
 // addToCart puts one more of an item into the cart. Update does so on what the
 // store holds when the session is saved, so that nothing is lost when several
 // requests add to one cart at once.
-func addToCart(w http.ResponseWriter, r *http.Request, s *session.Session) error {
+func addToCart(w http.ResponseWriter, r *http.Request, s *session.Session, streams *Streams) error {
+	defer streams.ring(r)
 	item, err := entered(r, "item")
 	if err != nil {
 		return err
@@ -50,7 +48,8 @@ func addToCart(w http.ResponseWriter, r *http.Request, s *session.Session) error
 
 // removeFromCart takes one of an item out of the cart. That none is there is
 // fine: it may have been taken out a moment ago, on another page.
-func removeFromCart(w http.ResponseWriter, r *http.Request, s *session.Session) error {
+func removeFromCart(w http.ResponseWriter, r *http.Request, s *session.Session, streams *Streams) error {
+	defer streams.ring(r)
 	item, err := entered(r, "item")
 	if err != nil {
 		return err

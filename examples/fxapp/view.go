@@ -21,6 +21,9 @@ type View struct {
 	Message   string    // of the error page
 }
 
+// NoLine is for the line of a cart that a script fills in.
+func (View) NoLine() Line { return Line{} }
+
 // newView gives what all pages have in common. It runs once a request, for the
 // handlers that ask for a View.
 func newView(r *http.Request, s *session.Session) (v View, err error) {
