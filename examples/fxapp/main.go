@@ -39,6 +39,7 @@ func shop(settings Settings) fx.Option {
 			newCatalogue,
 			newPages,
 			newErrorHandler,
+			newMetrics,
 			newStreams,
 			newServer,
 		),

@@ -28,6 +28,7 @@ var routes = []fxsession.Item{
 	fxsession.Handle("GET /live.js", file),
 	fxsession.Handle("GET /healthz", live),
 	fxsession.Handle("GET /readyz", ready),
+	fxsession.Handle("GET /metrics", showMetrics),
 }
 
 // membersOnly are the routes of those who are signed in: what asks for a
