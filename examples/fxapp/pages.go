@@ -81,7 +81,7 @@ func done(w http.ResponseWriter, r *http.Request, s *session.Session, page, mess
 	return nil
 }
 
-// file serves the style sheet and the script.
+// file serves what the pages refer to.
 func file(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "pages"+r.URL.Path) }
 
 // wantsJSON says whether the request accepts application/json.

@@ -26,6 +26,7 @@ var routes = []fxsession.Item{
 
 	fxsession.Handle("GET /style.css", file),
 	fxsession.Handle("GET /live.js", file),
+	fxsession.Handle("GET /icon.svg", file),
 	fxsession.Handle("GET /healthz", live),
 	fxsession.Handle("GET /readyz", ready),
 	fxsession.Handle("GET /metrics", showMetrics),
@@ -46,7 +47,7 @@ var membersOnly = []fxsession.Item{
 // the headers of a response leave, whether it went well or not.
 func secure(response fxsession.Response) {
 	header := response.Header()
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	header.Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("X-Content-Type-Options", "nosniff")
 }

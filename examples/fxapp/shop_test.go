@@ -171,6 +171,7 @@ func TestEveryAnswerIsSecured(t *testing.T) {
 		{"/account", "application/json", nil, http.StatusUnauthorized},
 		{"/style.css", "*/*", nil, http.StatusOK},
 		{"/live.js", "*/*", nil, http.StatusOK},
+		{"/icon.svg", "*/*", nil, http.StatusOK},
 		{"/devices", "text/html", nil, http.StatusSeeOther},
 		{"/signed-out", "text/html", nil, http.StatusOK},
 		{"/readyz", "*/*", nil, http.StatusOK},
@@ -186,7 +187,7 @@ func TestEveryAnswerIsSecured(t *testing.T) {
 func expectSecured(t *testing.T, res *http.Response) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"Referrer-Policy":         "same-origin",
 		"X-Content-Type-Options":  "nosniff",
 	} {
