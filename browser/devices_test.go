@@ -3,6 +3,8 @@ package browser
 import (
 	"fmt"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // One browser signs another out, whose page closes by itself, wherever the
@@ -101,6 +103,31 @@ func TestTheCartIsLive(t *testing.T) {
 			other.await("location.pathname === '/signed-out'")
 		})
 	}
+}
+
+// A page that nobody looks at holds no connection, and catches up when somebody
+// does.
+func TestAHiddenPage(t *testing.T) {
+	shop := openShop(t)
+	b, elsewhere := newBrowser(t), newBrowser(t)
+	b.signIn(shop, "ada", false)
+	b.open(shop + "/cart")
+	b.await("events?.readyState === EventSource.OPEN")
+	front := newTab(t, b.ctx, chromedp.WithNewWindow(false))
+	b.await("document.hidden && events === null")
+	front.open(shop)
+	front.click("[aria-label='Add honey to the cart']")
+	b.show()
+	b.await(row("honey", 1))
+
+	front.show()
+	b.await("document.hidden && events === null")
+	elsewhere.signIn(shop, "ada", false)
+	elsewhere.open(shop + "/devices")
+	elsewhere.click("form[action='/devices/revoke-others'] button")
+	elsewhere.awaitText("One other device is signed out.")
+	b.show()
+	b.await("location.pathname === '/signed-out'")
 }
 
 // row says, in JavaScript, that the cart has a row with so many of an item.

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 )
@@ -150,6 +152,14 @@ func (b tab) signIn(shop, user string, remember bool) {
 	}
 	b.click(".sign-in button")
 	b.awaitText("Signed in as " + user)
+}
+
+// show brings the tab to the front of its window.
+func (b tab) show() {
+	b.Helper()
+	if _, err := chromedp.Call(b.ctx, page.BringToFront, cdp.Empty{}); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // screenshot is what can be seen of the page, as PNG.

@@ -160,6 +160,7 @@ func TestDevicesOnAPage(t *testing.T) {
 		if strings.Contains(ended, "ada") {
 			t.Errorf("the name is still shown\n%s", ended)
 		}
+		expect(t, "a form", phone.page(shop+"/cart", url.Values{"item": {"tea"}}), "<h1>You were signed out</h1>")
 		expect(t, "back again", phone.page(shop+"/login", url.Values{"user": {"ada"}}), "Welcome, ada.")
 		expect(t, "signed out, said too late", phone.page(shop+"/signed-out", nil), "What would you like?", "Signed in as")
 

@@ -21,7 +21,7 @@ func newErrorHandler(pages Pages, log *zap.Logger) session.ErrorHandler {
 		switch {
 		case wantsJSON(r):
 			err = writeJSON(w, status, map[string]string{"error": message})
-		case errors.Is(err, store.ErrEnded) && r.Method == http.MethodGet: // a message for the next page is all that is lost
+		case signedOut(r, err):
 			http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
 			err = nil
 		case status == http.StatusUnauthorized:
@@ -34,6 +34,12 @@ func newErrorHandler(pages Pages, log *zap.Logger) session.ErrorHandler {
 			http.Error(w, message, status)
 		}
 	}
+}
+
+// signedOut says whether a page can say no more than that its visitor was signed
+// out. A form is told more when the session goes on under another ID.
+func signedOut(r *http.Request, err error) bool {
+	return errors.Is(err, store.ErrEnded) && (r.Method == http.MethodGet || !errors.Is(err, store.ErrRenewed))
 }
 
 func explain(err error) (status int, message string) {

@@ -52,6 +52,9 @@ func followCart(
 		return nil
 	}
 	out := newEventWriter(w)
+	if r.Method == http.MethodHead { // which the pattern matches as well
+		return nil
+	}
 	if err != nil { // browsers do not come back after an error, so it is a stream that ends
 		_ = out.retry(5 * time.Second)
 		return nil

@@ -129,6 +129,10 @@ func TestTheLiveCart(t *testing.T) {
 			}
 		}
 
+		if res, err := v.browser.Head(shop + "/cart/events"); err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("HEAD: %v, %v", res, err)
+		}
+
 		other.wantRevoked(shop, "revoke-others", "1")
 		first.wantEnd()
 		second.wantEnd()
