@@ -3,10 +3,13 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fxsession/sessions/session"
 )
 
 const (
@@ -264,5 +267,27 @@ func TestTakingOutOfTheCart(t *testing.T) {
 	expect(t, "none", v.page(shop+"/cart", nil), "There is nothing in it yet.")
 	if got := newVisitor(t); got.status(shop+"/cart/remove", tea) != http.StatusOK || len(got.cart(shop).Items) != 0 {
 		t.Error("a visitor without a cart")
+	}
+}
+
+// What is not known of a session is null, and left out on the page.
+func TestADeviceOfWhichLittleIsKnown(t *testing.T) {
+	t.Parallel()
+	d := newDevice(session.Info{})
+	text, err := json.Marshal(d)
+	if want := `{"key":"` + strings.Repeat("0", 32) + `","current":false,"signed_in_at":null,"last_seen_at":null,"user_agent":"","remote_addr":""}`; err != nil || string(text) != want {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
+	pages, err := newPages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	if err := pages.write(answer, http.StatusOK, "devices.html", View{User: "ada", Devices: []Device{d}}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "device", answer.Body.String(), "An unknown browser", "not seen since")
+	if strings.Contains(answer.Body.String(), "<time") || strings.Contains(answer.Body.String(), "From ") {
+		t.Errorf("more is said than is known\n%s", answer.Body)
 	}
 }
