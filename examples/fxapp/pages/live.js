@@ -9,13 +9,14 @@ let known = false; // the first event says what the page shows already
 
 function connect() {
   if (events || document.hidden) return; // hidden pages take no connection
-  events = new EventSource("/cart/events");
-  events.addEventListener("cart", (event) => show(JSON.parse(event.data)));
-  events.addEventListener("error", () => {
+  const stream = new EventSource("/cart/events");
+  stream.addEventListener("cart", (event) => show(JSON.parse(event.data)));
+  stream.addEventListener("error", () => {
     // Most streams just end, and are asked for again. One that is closed was
     // answered by 204: the session is over.
-    if (events.readyState === EventSource.CLOSED && user) leave();
+    if (stream.readyState === EventSource.CLOSED && user) leave();
   });
+  events = stream;
 }
 
 function disconnect() {
