@@ -97,16 +97,18 @@ func (s *shared) stop() {
 	}
 }
 
-// stores are the environments of shops on each store.
+// stores are the environments of shops on each store, apart from those of other
+// tests.
 func stores(t *testing.T) map[string][]string {
 	t.Helper()
+	name := fmt.Sprintf("shop%d_", time.Now().UnixNano())
 	lasting := func(environment ...string) []string {
 		return append(environment, "SESSION_COOKIE_KEYS="+config.NewKey().Reveal(), "SESSION_STATE_WATCH_INTERVAL=200ms")
 	}
 	return map[string][]string{
 		"memory": {"SESSION_STATE_WATCH_INTERVAL=1h"}, // nothing is found by asking
-		"redis":  lasting("SESSION_STORE_DRIVER=redis", "SESSION_STORE_REDIS_URL="+redis.Get(t).URL()),
-		"postgres": lasting("SESSION_STORE_DRIVER=sql", "SESSION_STORE_SQL_DIALECT=postgres", "SESSION_STORE_SQL_DRIVER=pgx",
+		"redis":  lasting("SESSION_STORE_DRIVER=redis", "SESSION_STORE_REDIS_NAMESPACE="+name, "SESSION_STORE_REDIS_URL="+redis.Get(t).URL()),
+		"postgres": lasting("SESSION_STORE_DRIVER=sql", "SESSION_STORE_SQL_TABLE="+name, "SESSION_STORE_SQL_DIALECT=postgres", "SESSION_STORE_SQL_DRIVER=pgx",
 			"SESSION_STORE_SQL_DSN="+testserver.PostgresURL(postgres.Get(t).Addr()), "SESSION_STORE_SQL_MIGRATE=true"),
 	}
 }

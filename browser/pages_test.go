@@ -27,7 +27,6 @@ var views = []view{
 	{"light", 1000, 750, "light"},
 	{"dark", 1000, 750, "dark"},
 	{"phone", 360, 720, "light"},
-	{"phone-dark", 360, 720, "dark"},
 }
 
 // kept are the screenshots that are in the documentation.
