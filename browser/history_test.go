@@ -11,7 +11,10 @@ import (
 
 // goBack goes back as the button does. What comes may be a page that the
 // browser has kept, of which chromedp would not hear.
-func (b tab) goBack() { b.Helper(); ask[bool](b, "history.back(), true") }
+func (b tab) goBack() {
+	b.Helper()
+	ask[bool](b, "setTimeout(() => history.back()), true") // which leaves the page, but not before it has answered
+}
 
 // A page that is marked shows by its mark that the browser has kept it as it
 // was, and by the kind of its navigation that it was asked for once more.
