@@ -80,5 +80,14 @@ function newRow(item, n) {
 }
 
 document.addEventListener("visibilitychange", () => (document.hidden ? disconnect() : connect()));
-addEventListener("pagehide", disconnect);
-addEventListener("pageshow", connect); // also when the browser shows a page that it has kept
+// A browser may keep a page and show it again as it was, though its visitor has
+// been signed out since. What is somebody's is not there to be seen then, and
+// is asked for again.
+addEventListener("pagehide", () => {
+  disconnect();
+  document.body.hidden = user !== "";
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted && user) location.reload();
+  else connect();
+});
