@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -25,10 +26,10 @@ type reply struct {
 	err     error
 }
 
-// call runs f and returns when ctx ends, whether f has returned or not. f has
-// a goroutine of its own, as the client itself does not always look at the
-// context: not while another caller is connecting, nor while its queue is full
-// because Redis hangs.
+// call runs f and returns when ctx ends, whether f has returned or not. The
+// client itself does not always look at the context: not while another caller
+// is connecting, nor while its queue is full because Redis hangs. So f has a
+// goroutine of its own, unless the line is known to be open.
 func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisResult) reply {
 	if s.refused != nil {
 		return reply{err: s.refused}
@@ -39,13 +40,62 @@ func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisR
 	if ctx.Done() == nil {
 		return s.attempt(ctx, f)
 	}
+	if s.line.enter() {
+		r := s.attempt(ctx, f)
+		s.line.leave()
+		s.line.note(r.err)
+		return r
+	}
 	done := make(chan reply, 1)
-	go func() { done <- s.attempt(ctx, f) }()
+	go func() {
+		r := s.attempt(ctx, f)
+		if s.single {
+			s.line.note(r.err)
+		}
+		done <- r
+	}()
 	select {
 	case r := <-done:
 		return r
 	case <-ctx.Done():
 		return reply{err: ctx.Err()}
+	}
+}
+
+// line is what is known of the way to a single Redis. It is open when the last
+// call was answered; then the client is called without a goroutine, which is
+// most of what a call costs this side. No more callers do so at once than find
+// room in its queue, so that none waits for a place in it when Redis hangs; and
+// the first that gives up closes the line for those to come. Only one that comes
+// in the very moment in which the connection is lost may wait for the next one,
+// for the time that is given to connect.
+type line struct {
+	open    atomic.Bool
+	callers atomic.Int64
+}
+
+// maxCallers is far less than the 1024 that the client's queue holds, unless an
+// application has chosen another length.
+const maxCallers = 64
+
+func (l *line) enter() bool {
+	if !l.open.Load() {
+		return false
+	}
+	if l.callers.Add(1) > maxCallers {
+		l.callers.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (l *line) leave() { l.callers.Add(-1) }
+
+// note says what a call came to.
+func (l *line) note(err error) {
+	answered := err == nil || errors.Is(err, store.ErrFull) || errors.As(err, new(*rueidis.RedisError))
+	if l.open.Load() != answered { // written seldom, as all callers read it
+		l.open.Store(answered)
 	}
 }
 
