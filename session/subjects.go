@@ -91,22 +91,14 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) 
 // session of the request itself ends as by SignOut, its cookie included.
 func (m *Manager) Revoke(ctx context.Context, subject string, key store.Key) error {
 	rec, err := m.store.Load(ctx, key)
-	switch {
-	case errors.Is(err, store.ErrRenewed):
-		return err
-	case ended(err):
-		return errNotTheirs
-	case err != nil:
-		return err
-	case rec.Subject == "" || rec.Subject != subject:
+	if err == nil && (rec.Subject == "" || rec.Subject != subject) {
 		return errNotTheirs
 	}
-	// Its subject cannot become another under this key: a sign-in changes it.
-	err = m.store.Delete(ctx, key)
+	if err == nil { // its subject cannot become another under this key: a sign-in changes it
+		err = m.store.Delete(ctx, key)
+	}
 	switch {
-	case errors.Is(err, store.ErrRenewed):
-		return err
-	case ended(err):
+	case ended(err) && !errors.Is(err, store.ErrRenewed):
 		return errNotTheirs
 	case err != nil:
 		return err
