@@ -22,6 +22,20 @@ func atMost(n int, policy config.MaxSessionsPolicy) func(*config.SessionConfig) 
 	}
 }
 
+// impatient is a store that is given up soon, and with it a turn to sign in.
+func impatient(cfg *config.SessionConfig) { cfg.Store.Timeout = 50 * time.Millisecond }
+
+// over gives the environment a Manager over a backend of the test's own.
+func (e *env) over(b store.Backend, changes ...func(*config.SessionConfig)) {
+	e.Helper()
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{testKey}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	e.Manager = e.managerOver(store.New(b), cfg)
+}
+
 func TestASignInBeyondTheLimitEndsTheOldest(t *testing.T) {
 	eachBackend(t, func(e *env) {
 		bob := e.signedIn("bob")
@@ -186,7 +200,7 @@ func TestALimitWhileTheStoreFails(t *testing.T) {
 // A program that dies while it signs somebody in keeps others from it for some
 // seconds, and no longer.
 func TestATurnThatIsNeverGivenBack(t *testing.T) {
-	e := newEnv(t, atMost(1, config.MaxSessionsDeny), func(cfg *config.SessionConfig) { cfg.Store.Timeout = 50 * time.Millisecond })
+	e := newEnv(t, atMost(1, config.MaxSessionsDeny), impatient)
 	e.spy.fail(errors.New("away"), "delete")
 	e.signedIn("ada").m.RevokeAll(t.Context(), "ada")
 	e.spy.fail(nil)
@@ -245,11 +259,8 @@ func TestASessionThatIsListedTwiceIsOneToTheLimit(t *testing.T) {
 	for _, policy := range []config.MaxSessionsPolicy{config.MaxSessionsEvictOldest, config.MaxSessionsDeny} {
 		t.Run(string(policy), func(t *testing.T) {
 			e := newEnv(t)
-			cfg := config.Default()
-			cfg.Cookie.Keys = []config.Key{testKey}
-			atMost(limit, policy)(&cfg)
 			backend := &renaming{spy: e.spy}
-			e.Manager = e.managerOver(store.New(backend), cfg)
+			e.over(backend, atMost(limit, policy))
 			var all []*browser
 			for range 2 {
 				all = append(all, e.signedIn("ada"))
@@ -303,12 +314,8 @@ func TestADeniedPlaceThatNobodyHolds(t *testing.T) {
 	} {
 		t.Run(op, func(t *testing.T) {
 			e := newEnv(t)
-			cfg := config.Default()
-			cfg.Cookie.Keys = []config.Key{testKey}
-			cfg.Store.Timeout = 50 * time.Millisecond
-			atMost(1, config.MaxSessionsDeny)(&cfg)
 			backend := &lossy{spy: e.spy}
-			e.Manager = e.managerOver(store.New(backend), cfg)
+			e.over(backend, atMost(1, config.MaxSessionsDeny), impatient)
 			b := e.browser()
 			if op == "change key" {
 				b.visit(write("k", "v"))
@@ -417,12 +424,8 @@ func TestASignInOnAnInstanceWhoseClockIsBehind(t *testing.T) {
 // A client that goes away while its turn is taken gives it back.
 func TestATurnWhoseRequestIsCancelled(t *testing.T) {
 	e := newEnv(t)
-	cfg := config.Default()
-	cfg.Cookie.Keys = []config.Key{testKey}
-	cfg.Store.Timeout = 50 * time.Millisecond
-	atMost(1, config.MaxSessionsDeny)(&cfg)
 	backend := &cancelling{spy: e.spy}
-	e.Manager = e.managerOver(store.New(backend), cfg)
+	e.over(backend, atMost(1, config.MaxSessionsDeny), impatient)
 	ctx, cancel := context.WithCancel(t.Context())
 	backend.cancel = cancel
 	s := e.New(nil)
@@ -485,11 +488,8 @@ func TestAnEvictionWhoseRequestIsCancelled(t *testing.T) {
 // A save that is tried again knows the record of the first try for its own.
 func TestADeniedSignInThatIsSavedAgain(t *testing.T) {
 	e := newEnv(t)
-	cfg := config.Default()
-	cfg.Cookie.Keys = []config.Key{testKey}
-	atMost(1, config.MaxSessionsDeny)(&cfg)
 	backend := &lossy{spy: e.spy}
-	e.Manager = e.managerOver(store.New(backend), cfg)
+	e.over(backend, atMost(1, config.MaxSessionsDeny))
 	b := e.browser()
 	b.visit(func(ctx context.Context, s *session.Session) error {
 		if err := s.SignIn(ctx, "ada"); err != nil {
