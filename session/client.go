@@ -54,7 +54,7 @@ func (c Client) peek(_ context.Context, key string) (text json.RawMessage, ok bo
 		return nil, false, 0, err
 	}
 	defer c.s.unlock()
-	c.s.touched = true
+	c.s.used = true
 	text, ok, _ = c.s.client.lookup(key)
 	return text, ok, c.s.edits, nil
 }
@@ -146,7 +146,7 @@ func (c Client) Keys(context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer c.s.unlock()
-	c.s.touched = true
+	c.s.used = true
 	return c.s.client.keys(), nil
 }
 

@@ -2,6 +2,8 @@ package session
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fxsession/sessions/config"
@@ -25,9 +27,19 @@ func effectiveName(cfg config.CookieConfig) string {
 	return cfg.Name
 }
 
-// template is a cookie with every attribute and no value.
-func template(cfg config.CookieConfig) http.Cookie {
-	return http.Cookie{
+// cookieForm is what all cookies of a Manager have in common.
+type cookieForm struct {
+	template http.Cookie // with every attribute and no value
+	// The text of a Set-Cookie header is that of http.Cookie, which would put it
+	// together, and check each part, for every response anew.
+	name   string // with the "="
+	before string // the attributes that stand before Max-Age
+	after  string // those after it
+	taken  string // the whole text of the cookie that takes the client's away
+}
+
+func newCookieForm(cfg config.CookieConfig) cookieForm {
+	f := cookieForm{template: http.Cookie{
 		Name:        effectiveName(cfg),
 		Path:        cfg.Path,
 		Domain:      cfg.Domain,
@@ -39,49 +51,77 @@ func template(cfg config.CookieConfig) http.Cookie {
 			config.SameSiteStrict: http.SameSiteStrictMode,
 			config.SameSiteNone:   http.SameSiteNoneMode,
 		}[cfg.SameSite],
+	}}
+	f.name = f.template.Name + "="
+	attributes := f.cookie(outgoing{maxAge: 1}).String()[len(f.name):]
+	f.before, f.after, _ = strings.Cut(attributes, maxAgeText+"1")
+	f.taken = f.cookie(outgoing{remove: true}).String()
+	return f
+}
+
+const maxAgeText = "; Max-Age="
+
+// outgoing is a cookie that is to be sent.
+type outgoing struct {
+	value  string
+	maxAge int // seconds; 0 for a cookie that ends with the browser
+	// remove: the one that takes the client's away, with the same attributes,
+	// without which a browser would keep it.
+	remove bool
+}
+
+// cookie gives c as a cookie.
+func (f *cookieForm) cookie(c outgoing) *http.Cookie {
+	cookie := f.template
+	cookie.Value, cookie.MaxAge = c.value, c.maxAge
+	if c.remove {
+		cookie.MaxAge = -1
+		cookie.Expires = time.Unix(1, 0)
 	}
+	return &cookie
 }
 
-// removal is the cookie that takes the client's away: the same attributes,
-// without which a browser would keep it.
-func (m *Manager) removal() *http.Cookie {
-	c := m.template
-	c.MaxAge = -1
-	c.Expires = time.Unix(1, 0)
-	return &c
+// text gives c as the text of a Set-Cookie header.
+func (f *cookieForm) text(c outgoing) string {
+	switch {
+	case c.remove:
+		return f.taken
+	case c.maxAge == 0:
+		return f.name + c.value + f.before + f.after
+	}
+	return f.name + c.value + f.before + maxAgeText + strconv.Itoa(c.maxAge) + f.after
 }
 
-// outgoing gives the cookie that brings the client to where the session is,
-// nil when it is there already. It is called with the session locked, after a
-// save.
-func (s *Session) outgoing() *http.Cookie {
+// outgoing gives the cookie that brings the client to where the session is;
+// tell is false when it is there already. It is called with the session locked,
+// after a save.
+func (s *Session) outgoing() (c outgoing, tell bool) {
 	if s.m.sendAlways {
 		s.open()
 	}
-	if !s.opened || s.ended != nil {
-		return nil
+	if s.touched == nil || s.ended != nil {
+		return outgoing{}, false
 	}
 	if !s.begun {
 		if !s.held.present {
-			return nil
+			return outgoing{}, false
 		}
 		s.held = heldCookie{}
-		return s.m.removal()
+		return outgoing{remove: true}, true
 	}
 	now := payload{record: s.record, id: s.id, began: s.began, expires: s.expires, terms: s.terms}
 	if s.held.valid && s.held.payload == now && !s.clientChanged && !s.m.sendAlways {
-		return nil
+		return outgoing{}, false
 	}
 	text := now.append(make([]byte, 0, maxPayload))
 	if client := s.client.state(); len(client) > 0 {
 		text = statecodec.Append(text, client)
 	}
-	c := s.m.template
-	c.Value = s.m.sealer.Seal(text)
+	c.value = s.m.sealer.Seal(text)
 	if s.persistent() {
-		c.MaxAge = max(1, int((s.expires-s.m.now()+999)/1000))
+		c.maxAge = max(1, int((s.expires-s.m.now()+999)/1000))
 	}
 	s.held = heldCookie{present: true, valid: true, payload: now}
 	s.clientChanged = false
-	return &c
+	return c, true
 }

@@ -196,8 +196,8 @@ type found struct {
 }
 
 // read gives what the first cookie that opens, verifies and has not expired
-// says; nil if there is none.
-func (m *Manager) read(header http.Header) (in *incoming, f found) {
+// says; live reports whether there is one.
+func (m *Manager) read(header http.Header) (in incoming, live bool, f found) {
 	tried := 0
 	for _, line := range header["Cookie"] {
 		for len(line) > 0 && tried < maxCandidates {
@@ -216,7 +216,7 @@ func (m *Manager) read(header http.Header) (in *incoming, f found) {
 				continue
 			case cookieLive:
 				f.present = true
-				return &got, f
+				return got, true, f
 			}
 			f.present = true
 			if got.payload.record && f.expired == (store.Key{}) {
@@ -224,7 +224,7 @@ func (m *Manager) read(header http.Header) (in *incoming, f found) {
 			}
 		}
 	}
-	return nil, f
+	return incoming{}, false, f
 }
 
 type verdict int

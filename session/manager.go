@@ -22,7 +22,7 @@ type Manager struct {
 	store       *store.SessionStore
 	sealer      *sealing.Sealer
 	cookieName  string
-	template    http.Cookie
+	cookie      cookieForm
 	handleError ErrorHandler
 	clock       func() time.Time
 	logger      *zap.Logger
@@ -115,7 +115,7 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 	}
 	m := &Manager{
 		store:           s,
-		template:        template(cfg.Cookie),
+		cookie:          newCookieForm(cfg.Cookie),
 		handleError:     o.handleError,
 		clock:           o.clock,
 		logger:          o.logger,
@@ -136,7 +136,7 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 		sendAlways:      cfg.Cookie.Send == config.SendAlways,
 		signed:          cfg.Cookie.Crypto == config.CryptoSign,
 	}
-	m.cookieName = m.template.Name
+	m.cookieName = m.cookie.template.Name
 	if m.handleError == nil {
 		m.handleError = m.DefaultErrorHandler
 	}
@@ -194,8 +194,11 @@ func (m *Manager) CookieName() string { return m.cookieName }
 // one that opens; nothing is loaded. Of several cookies of the name, the first
 // that verifies and has not expired counts.
 func (m *Manager) Incoming(r *http.Request) (Incoming, bool) {
-	in, _ := m.read(r.Header)
-	return Incoming{&holder{in}}, in != nil
+	in, live, _ := m.read(r.Header)
+	if !live {
+		return Incoming{}, false
+	}
+	return Incoming{&holder{&in}}, true
 }
 
 // New makes a session that goes on with in, or a fresh one for nil. It is for
@@ -203,7 +206,8 @@ func (m *Manager) Incoming(r *http.Request) (Incoming, bool) {
 func (m *Manager) New(in *Incoming) *Session {
 	s := &Session{&core{m: m}}
 	if in != nil && in.says() != nil {
-		s.adopt(in.says(), true)
+		s.begin()
+		s.adopt(*in.says())
 	}
 	return s
 }
@@ -230,20 +234,26 @@ func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error
 	if s.m != m {
 		return nil, errForeign
 	}
-	return s.finalize(ctx)
+	c, tell, err := s.finalize(ctx)
+	if err != nil || !tell {
+		return nil, err
+	}
+	return m.cookie.cookie(c), nil
 }
 
 // errForeign is what a Manager returns for the session of another one.
 var errForeign = errors.New("session: the session is another Manager's")
 
-// finalize is the one way from a session to its cookie.
-func (s *Session) finalize(ctx context.Context) (*http.Cookie, error) {
-	if s.opened {
+// finalize is the one way from a session to its cookie; tell reports whether
+// there is one to send.
+func (s *Session) finalize(ctx context.Context) (c outgoing, tell bool, err error) {
+	if s.touched != nil {
 		if err := s.save(ctx); err != nil {
-			return nil, err
+			return outgoing{}, false, err
 		}
 	}
-	return s.outgoing(), nil
+	c, tell = s.outgoing()
+	return c, tell, nil
 }
 
 // now is the time in Unix milliseconds.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -48,6 +49,7 @@ type exchange struct {
 	core    core
 	writer  commit.Writer
 	request *http.Request // as the handler gets it
+	closed  bool          // the session is
 }
 
 type contextKey struct{}
@@ -101,28 +103,63 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 // BeforeHeaders saves the session and sets its cookie.
 func (x *exchange) BeforeHeaders(header http.Header) error {
 	s := &x.session
+	if s.startUntouched() {
+		return nil
+	}
 	s.saving.Lock()
 	s.mu.Lock()
 	defer s.unlockSaving()
 	defer func() { s.started = true }()
-	ctx := x.context.Context
-	if s.opened { // else there is nothing to save
-		// The client may have gone away. What its handler did is done, so the save
-		// goes on; the store's timeout bounds it.
-		ctx = context.WithoutCancel(ctx)
-	}
-	cookie, err := s.finalize(ctx)
+	c, tell, err := s.finalize(x.saving())
 	if err != nil {
 		s.closed, s.refused = true, true
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
-	if cookie != nil {
-		header.Add("Set-Cookie", cookie.String())
+	s.settled = s.edits
+	if tell {
+		header["Set-Cookie"] = append(header["Set-Cookie"], s.m.cookie.text(c))
+		header["Cache-Control"] = []string{"no-store"}
 		varyByCookie(header)
-		header.Set("Cache-Control", "no-store")
 	}
 	return nil
 }
+
+// startUntouched notes that the headers leave, and reports true, where there is
+// nothing to save and no cookie to send.
+func (s *Session) startUntouched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.touched != nil || s.m.sendAlways {
+		return false
+	}
+	s.started = true
+	return true
+}
+
+// savingContext is the context of a save. The client may have gone away; what
+// its handler did is done, and so the save goes on, and the store's timeout
+// bounds it. It is context.WithoutCancel, in the memory of the exchange.
+type savingContext requestContext
+
+func (x *exchange) saving() context.Context { return (*savingContext)(&x.context) }
+
+// Deadline says that there is none.
+func (*savingContext) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+
+// Done gives nil: it is never done.
+func (*savingContext) Done() <-chan struct{} { return nil }
+
+// Err gives nil.
+func (*savingContext) Err() error { return nil }
+
+// Value gives those of the request.
+func (c *savingContext) Value(key any) any { return c.Context.Value(key) }
+
+// String names the context as those of package context are named.
+func (c *savingContext) String() string { return fmt.Sprint(c.Context) + ".Saving" }
+
+// Format writes what String gives, whatever the verb.
+func (c *savingContext) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // varyByCookie adds Cookie to the Vary header unless it is there.
 func varyByCookie(header http.Header) {
@@ -133,7 +170,7 @@ func varyByCookie(header http.Header) {
 			}
 		}
 	}
-	header.Add("Vary", "Cookie")
+	header["Vary"] = append(header["Vary"], "Cookie")
 }
 
 // Refuse answers the request after a failed save. A handler of the
@@ -173,26 +210,46 @@ func (x *exchange) finish() {
 		return // answered by Refuse
 	}
 	s := &x.session
+	if x.closed = s.closeSettled(); x.closed {
+		return
+	}
 	s.saving.Lock()
 	s.mu.Lock()
 	defer s.unlockSaving()
-	if !s.opened || s.closed {
-		return
-	}
-	if err := s.save(context.WithoutCancel(x.context.Context)); err != nil {
+	err := s.save(x.saving())
+	s.close()
+	if x.closed = true; err != nil {
 		s.m.logger.Error("session: what was written after the response had started is not stored, the response is broken off", zap.Error(err))
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// closeSettled ends the use of the session, and reports true, where there is
+// nothing to save any more.
+func (s *Session) closeSettled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.touched != nil && s.edits != s.settled && !s.closed {
+		return false
+	}
+	s.close()
+	return true
+}
+
+// close ends the use of the session. It is called with the session locked.
+func (s *Session) close() {
 	s.closed = true
+	s.endWatches()
 }
 
 // close ends the use of the session and of the response. It runs also when
 // the handler panics.
 func (x *exchange) close() {
-	x.session.mu.Lock()
-	x.session.closed = true
-	x.session.endWatches()
-	x.session.mu.Unlock()
+	if !x.closed {
+		x.session.mu.Lock()
+		x.session.close()
+		x.session.mu.Unlock()
+	}
 	x.writer.Close()
 }
 

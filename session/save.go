@@ -352,7 +352,7 @@ func (s *Session) extension(now int64) int64 {
 	if s.started || !s.begun {
 		return 0
 	}
-	if !s.touched || s.m.extendOnChanges && !s.changes() {
+	if !s.used || s.m.extendOnChanges && !s.changes() {
 		return 0
 	}
 	if s.m.threshold < 1 && float64(s.expires-now) >= s.m.threshold*float64(s.ttl()) {

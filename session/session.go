@@ -34,31 +34,44 @@ type Session struct {
 	*core
 }
 
-// core is what a Session is.
+// core is what a Session is: what every request has of it and, once it is
+// touched, the rest.
 type core struct {
-	m *Manager
-
+	m       *Manager
 	saving  sync.Mutex    // one save at a time, taken before mu
 	mu      sync.Mutex    // guards what follows
 	request *http.Request // nil where the session is no request's
-	opened  bool          // the request's cookie has been looked at
 	closed  bool          // the request is over
 	// started: the headers have left, a cookie can no longer be set.
 	started bool
-	refused bool // the save before that failed
-	touched bool // something was read or changed
+	refused bool        // the save before that failed
+	scoped  map[any]any // what each Scoped has made for the request
+	*touched
+}
+
+// touched is what there is of a session from the moment on at which the request
+// first asks for it and its cookie is opened, if it ever does.
+type touched struct {
 	// edits counts whatever makes a value, or the version that it came with,
 	// another: an update whose function was running meanwhile starts over.
 	edits uint64
+	// settled is what edits was when the headers left and all was saved.
+	settled uint64
 
-	held  heldCookie // what the client has
-	begun bool       // there is a session: the request's own, or one begun since
+	held heldCookie // what the client has
 	// began and expires are Unix milliseconds; 0 until the session has begun.
 	began, expires int64
 
-	record      bool // the store has a record of this session, under id
-	id          rawID
-	fate        fate
+	used          bool // something was read or changed
+	begun         bool // there is a session: the request's own, or one begun since
+	clientChanged bool // the client does not yet have the client state
+	replayDue     bool // the updates are to run again before the next save
+	signingIn     bool
+	invalidated   bool
+	record        bool // the store has a record of this session, under id
+	fate          fate
+	id            rawID
+
 	version     uint64          // of the record, 0 while not known
 	baseSubject string          // as loaded
 	visit       json.RawMessage // as loaded: what is known of the client
@@ -66,19 +79,14 @@ type core struct {
 	oldTerms    terms // before a sign-in that is still to be saved
 
 	server, client bag
-	clientChanged  bool    // the client does not yet have the client state
 	subject        *string // to be set
 	updates        []update
-	replayDue      bool   // the updates are to run again before the next save
-	doubt          error  // an ErrUnavailable that may have been a success
-	offered        rawID  // of a record that may have been created
-	wasSubject     string // of the record that is to be deleted, as far as known
-	signingIn      bool
-	invalidated    bool
-	scoped         map[any]any // what each Scoped has made for the request
-	ended          error       // the ErrEnded that the store has given for the record
-	watching       []*watch    // the calls of Done
-	events         []Event     // to be told when the session is not locked
+	doubt          error    // an ErrUnavailable that may have been a success
+	offered        rawID    // of a record that may have been created
+	wasSubject     string   // of the record that is to be deleted, as far as known
+	ended          error    // the ErrEnded that the store has given for the record
+	watching       []*watch // the calls of Done
+	events         []Event  // to be told when the session is not locked
 }
 
 // heldCookie is what the request's cookie, or the last one sent, says.
@@ -89,7 +97,7 @@ type heldCookie struct {
 }
 
 // fate is what the next save is to do with the record.
-type fate int
+type fate uint8
 
 const (
 	keep  fate = iota
@@ -122,10 +130,18 @@ func (s *Session) lock() error {
 
 // unlock gives the session back, and then tells what has happened.
 func (s *Session) unlock() {
-	events := s.events
-	s.events = nil
+	events := s.takeEvents()
 	s.mu.Unlock()
 	s.tell(events)
+}
+
+func (s *Session) takeEvents() []Event {
+	if s.touched == nil {
+		return nil
+	}
+	events := s.events
+	s.events = nil
+	return events
 }
 
 // lockSaving takes the session for a save.
@@ -139,8 +155,7 @@ func (s *Session) lockSaving() error {
 }
 
 func (s *Session) unlockSaving() {
-	events := s.events
-	s.events = nil
+	events := s.takeEvents()
 	s.mu.Unlock()
 	s.saving.Unlock()
 	s.tell(events)
@@ -148,42 +163,44 @@ func (s *Session) unlockSaving() {
 
 // open looks at the request's cookie, once.
 func (s *Session) open() {
-	if s.opened {
+	if s.touched != nil {
 		return
 	}
+	s.begin()
 	var header http.Header
 	if s.request != nil {
 		header = s.request.Header
 	}
-	in, found := s.m.read(header)
+	in, live, found := s.m.read(header)
 	if found.rejected {
 		s.note(EventCookieRejected, store.Key{})
 	}
-	if in == nil && found.expired != (store.Key{}) {
+	if !live && found.expired != (store.Key{}) {
 		s.note(EventExpired, found.expired)
 	}
-	s.adopt(in, found.present)
+	s.held.present = found.present
+	if live {
+		s.adopt(in)
+	}
 }
 
-// adopt goes on with what a cookie says; nil is none.
-func (s *Session) adopt(in *incoming, present bool) {
-	s.opened = true
-	s.held.present = present
-	if in == nil {
-		s.server.begin()
-		s.client.begin()
-		return
-	}
-	s.held.valid, s.held.payload = true, in.payload
+// begin makes what a touched session has, of one that has not begun.
+func (s *Session) begin() {
+	s.touched = &touched{}
+	s.server.begin()
+	s.client.begin()
+}
+
+// adopt goes on with what a cookie says.
+func (s *Session) adopt(in incoming) {
+	s.held = heldCookie{present: true, valid: true, payload: in.payload}
 	s.begun, s.began, s.expires = true, in.payload.began, in.payload.expires
 	s.record, s.id, s.terms = in.payload.record, in.payload.id, in.payload.terms
 	s.client.learn(in.client, true)
 	if s.m.maxLifetime > 0 { // which may have become shorter since
 		s.expires = min(s.expires, s.began+s.m.maxLifetime)
 	}
-	if !s.record {
-		s.server.begin()
-	}
+	s.server.known, s.server.exact = !s.record, !s.record
 }
 
 // writable says whether a change can still be made; one that needs a cookie
@@ -204,13 +221,13 @@ func (s *Session) writable(needsCookie bool) error {
 
 // changed notes that something was written.
 func (s *Session) changed() {
-	s.touched = true
+	s.used = true
 	s.edits++
 }
 
 // load makes the server state known. It is called with the session locked.
 func (s *Session) load(ctx context.Context) error {
-	s.touched = true
+	s.used = true
 	if s.server.known {
 		return nil
 	}
@@ -316,7 +333,7 @@ func (s *Session) text(ctx context.Context, key string) (json.RawMessage, bool, 
 }
 
 func (s *Session) lookup(ctx context.Context, key string) (json.RawMessage, bool, error) {
-	s.touched = true
+	s.used = true
 	text, ok, settled := s.server.lookup(key)
 	if settled {
 		return text, ok, nil
@@ -562,7 +579,7 @@ func (s *Session) IsInvalidated() bool {
 	}
 	s.mu.Lock()
 	defer s.unlock()
-	return s.invalidated
+	return s.touched != nil && s.invalidated
 }
 
 // Sync saves the session now rather than when the response starts, so that the

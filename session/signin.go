@@ -109,7 +109,7 @@ func (s *Session) Subject(ctx context.Context) (string, error) {
 // whose gives the subject, of this request's sign-in or as stored.
 func (s *Session) whose(ctx context.Context) (string, error) {
 	if s.subject != nil {
-		s.touched = true
+		s.used = true
 		return *s.subject, nil
 	}
 	err := s.load(ctx)

@@ -242,7 +242,7 @@ func (s *Session) standing(ctx context.Context) (own store.Entry, err error) {
 		return own, err
 	}
 	defer s.unlock()
-	s.touched = true
+	s.used = true
 	own.Key = s.key()
 	switch {
 	case s.subject != nil:

@@ -50,6 +50,9 @@ func (s *Session) Done(ctx context.Context) <-chan struct{} {
 
 // endWatches ends what waits for the end of the session.
 func (s *Session) endWatches() {
+	if s.touched == nil {
+		return
+	}
 	for _, w := range s.watching {
 		w.end()
 	}

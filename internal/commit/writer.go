@@ -40,10 +40,10 @@ type Writer struct {
 	top   view
 
 	once    sync.Once
-	err     error // of the commit; read and written under once
+	status  int32 // about to leave; written under once
+	err     error // of the commit; likewise
 	started atomic.Bool
 	refused atomic.Bool
-	status  int         // about to leave; written under once
 	begun   atomic.Bool // a final header has been handed to the writer below
 
 	// gate is held for reading by every call on its way to the writer below.
@@ -80,7 +80,7 @@ func (w *Writer) Commit() error {
 
 // Status is the status that is about to leave, for BeforeHeaders: 200 where the
 // handler has set none, or has taken over the connection.
-func (w *Writer) Status() int { return w.status }
+func (w *Writer) Status() int { return int(w.status) }
 
 // Refused says whether the commit has failed, so that Refuse has answered.
 func (w *Writer) Refused() bool { return w.refused.Load() }
@@ -112,7 +112,7 @@ func (w *Writer) commit(status int) error {
 	}
 	w.once.Do(func() {
 		w.started.Store(true)
-		w.status = status
+		w.status = int32(status)
 		w.err = errPanicked // stays if a hook does
 		header := w.below.Header()
 		w.err = w.hooks.BeforeHeaders(header)
