@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -63,8 +64,14 @@ func (w *sink) Header() http.Header         { return w.header }
 func (w *sink) Write(p []byte) (int, error) { return len(p), nil }
 func (w *sink) WriteHeader(status int)      { w.status = status }
 
+// requestContext is that of all requests. It can be cancelled, as a server
+// cancels that of a client which has gone: what reaches out to Redis for a
+// request then has to be ready to give up, which a context that never ends
+// would spare it.
+var requestContext, endRequests = context.WithCancel(context.Background())
+
 func httpCall(h http.Handler, path string) func(string) (int, string) {
-	template := httptest.NewRequest(http.MethodGet, path, nil)
+	template := httptest.NewRequestWithContext(requestContext, http.MethodGet, path, nil)
 	w := &sink{header: http.Header{}}
 	request := new(http.Request)
 	cookies := []string{""}

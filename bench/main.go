@@ -11,6 +11,7 @@ func main() {
 	if runAsGenerator() {
 		return
 	}
+	defer endRequests()
 	quick := flag.Bool("quick", false, "measure with less repetition, in two minutes")
 	render := flag.Bool("render", false, "measure nothing: write the table, the charts and the documents of the last run again")
 	simulate := flag.Bool("simulate", false, "play the simulation of docs/scale.md alone, and print it")
