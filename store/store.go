@@ -231,7 +231,7 @@ type call struct {
 	op     operation
 	caller context.Context
 	ctx    context.Context // what the backend gets
-	cancel context.CancelFunc
+	bound  *bounded        // nil where nothing but the caller's bounds it
 	span   trace.Span
 	start  time.Time
 }
@@ -243,14 +243,15 @@ func (s *SessionStore) begin(ctx context.Context, op operation) call {
 		c.ctx, c.span = s.telemetry.start(c.ctx, op)
 	}
 	if s.timeout > 0 {
-		c.ctx, c.cancel = context.WithTimeout(c.ctx, s.timeout)
+		c.bound = newBounded(c.ctx, s.timeout)
+		c.ctx = c.bound
 	}
 	return c
 }
 
 func (c *call) end(err error) error {
-	if c.cancel != nil {
-		c.cancel()
+	if c.bound != nil {
+		c.bound.end()
 	}
 	if err != nil {
 		err = wrap(c.op.String(), err, c.caller.Err())
