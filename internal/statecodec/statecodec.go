@@ -27,26 +27,8 @@ var errMalformed = errors.New("malformed state")
 
 // Append appends the encoding of state to dst and returns the longer slice.
 func Append(dst []byte, state map[string]json.RawMessage) []byte {
-	var few [16]string // the sorting of a usual state needs no heap
-	keys := few[:0]
-	for key := range state {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-
-	dst = slices.Grow(dst, Size(state))
-	dst = binary.AppendUvarint(dst, uint64(len(keys)))
-	for _, key := range keys {
-		dst = binary.AppendUvarint(dst, uint64(len(key)))
-		dst = binary.AppendUvarint(dst, uint64(len(state[key])))
-	}
-	for _, key := range keys {
-		dst = append(dst, key...)
-	}
-	for _, key := range keys {
-		dst = append(dst, state[key]...)
-	}
-	return dst
+	var few [usual]entry
+	return appendEntries(dst, appendSorted(few[:0], state))
 }
 
 // Size returns how many bytes [Append] adds for state.
@@ -63,45 +45,152 @@ func Size(state map[string]json.RawMessage) int {
 // one of them touches no other. Whatever Append does not write is an error, and
 // costs no more memory than text is long, times a constant.
 func Decode(text string) (map[string]json.RawMessage, error) {
+	r, err := open(text)
+	if err != nil || r.left == 0 {
+		return nil, err
+	}
+	state := make(map[string]json.RawMessage, r.left)
+	values := []byte(r.values)
+	for r.left > 0 {
+		key, value, ok := r.next()
+		if !ok {
+			return nil, errMalformed
+		}
+		state[key] = values[:len(value):len(value)]
+		values = values[len(value):]
+	}
+	return state, nil
+}
+
+// Merge appends the encoding of the state in text without the keys in remove,
+// or, where none is set, without any, and then with those in set. Its error is
+// that of [Decode].
+func Merge(dst []byte, text string, set map[string]json.RawMessage, remove []string, none bool) ([]byte, error) {
+	r, err := open(text)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		fewSet, fewMerged [usual]entry
+		fewRemoved        [usual]string
+	)
+	added := appendSorted(fewSet[:0], set)
+	removed := append(fewRemoved[:0], remove...)
+	slices.Sort(removed)
+
+	merged := fewMerged[:0]
+	for r.left > 0 {
+		key, value, ok := r.next()
+		if !ok {
+			return nil, errMalformed
+		}
+		for len(added) > 0 && added[0].key < key {
+			merged, added = append(merged, added[0]), added[1:]
+		}
+		for len(removed) > 0 && removed[0] < key {
+			removed = removed[1:]
+		}
+		gone := none || len(added) > 0 && added[0].key == key || len(removed) > 0 && removed[0] == key
+		if !gone {
+			merged = append(merged, entry{key: key, kept: value})
+		}
+	}
+	return appendEntries(dst, append(merged, added...)), nil
+}
+
+// usual is how many entries are handled without the heap.
+const usual = 16
+
+// entry is a key with its value, which is in one of two places; the other is
+// empty.
+type entry struct {
+	key  string
+	kept string          // from an encoded state
+	set  json.RawMessage // from a map
+}
+
+func (e *entry) valueLen() int { return len(e.kept) + len(e.set) }
+
+// appendSorted appends the entries of state in the order of their keys.
+func appendSorted(entries []entry, state map[string]json.RawMessage) []entry {
+	var few [usual]string
+	keys := few[:0]
+	for key := range state {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys) // they are smaller than entries, and quicker to sort
+	for _, key := range keys {
+		entries = append(entries, entry{key: key, set: state[key]})
+	}
+	return entries
+}
+
+// appendEntries writes entries, which are in the order of their keys.
+func appendEntries(dst []byte, entries []entry) []byte {
+	size := uvarintSize(len(entries))
+	for i := range entries {
+		e := &entries[i]
+		size += uvarintSize(len(e.key)) + len(e.key) + uvarintSize(e.valueLen()) + e.valueLen()
+	}
+	dst = slices.Grow(dst, size)
+	dst = binary.AppendUvarint(dst, uint64(len(entries)))
+	for i := range entries {
+		dst = binary.AppendUvarint(dst, uint64(len(entries[i].key)))
+		dst = binary.AppendUvarint(dst, uint64(entries[i].valueLen()))
+	}
+	for i := range entries {
+		dst = append(dst, entries[i].key...)
+	}
+	for i := range entries {
+		dst = append(dst, entries[i].kept...)
+		dst = append(dst, entries[i].set...)
+	}
+	return dst
+}
+
+// reader goes through the entries of an encoded state.
+type reader struct {
+	left                  int    // how many entries are still to come
+	lengths, keys, values string // of those
+	last                  string // the key before them
+	begun                 bool   // there is a key before them
+}
+
+// open checks all lengths against what is there, and allocates nothing.
+func open(text string) (reader, error) {
 	count, lengths, ok := cutUvarint(text)
 	if !ok {
-		return nil, errMalformed
+		return reader{}, errMalformed
 	}
-	// Nothing is allocated before the bytes of all lengths have been seen.
 	body, keyBytes, total := lengths, int64(0), int64(0)
 	for range count {
 		var keyLen, valueLen int
 		if keyLen, body, ok = cutUvarint(body); !ok {
-			return nil, errMalformed
+			return reader{}, errMalformed
 		}
 		if valueLen, body, ok = cutUvarint(body); !ok {
-			return nil, errMalformed
+			return reader{}, errMalformed
 		}
 		keyBytes += int64(keyLen)
 		total += int64(keyLen) + int64(valueLen)
 	}
 	if total != int64(len(body)) {
-		return nil, errMalformed
+		return reader{}, errMalformed
 	}
-	if count == 0 {
-		return nil, nil
-	}
+	return reader{left: count, lengths: lengths, keys: body[:keyBytes], values: body[keyBytes:]}, nil
+}
 
-	state := make(map[string]json.RawMessage, count)
-	keys, values := body[:keyBytes], []byte(body[keyBytes:])
-	last := ""
-	for i := range count {
-		var keyLen, valueLen int
-		keyLen, lengths, _ = cutUvarint(lengths)
-		valueLen, lengths, _ = cutUvarint(lengths)
-		key := keys[:keyLen]
-		if i > 0 && key <= last {
-			return nil, errMalformed
-		}
-		state[key] = values[:valueLen:valueLen]
-		keys, values, last = keys[keyLen:], values[valueLen:], key
-	}
-	return state, nil
+// next gives an entry, where one is left; ok says that its key is above the
+// last one.
+func (r *reader) next() (key, value string, ok bool) {
+	keyLen, lengths, _ := cutUvarint(r.lengths)
+	valueLen, lengths, _ := cutUvarint(lengths)
+	key, value = r.keys[:keyLen], r.values[:valueLen]
+	ok = !r.begun || key > r.last
+	r.left--
+	r.lengths, r.keys, r.values = lengths, r.keys[keyLen:], r.values[valueLen:]
+	r.last, r.begun = key, true
+	return key, value, ok
 }
 
 // cutUvarint reads a length from the front of text and returns what follows it.

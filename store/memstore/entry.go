@@ -21,83 +21,105 @@ type entry struct {
 	expires int64 // in milliseconds since 1970
 }
 
+// usualBlock is how long a block may be to be put together without the heap.
+const usualBlock = 1024
+
 func newEntry(rec store.Record, now int64) entry {
-	block := make([]byte, 0, 3*binary.MaxVarintLen64+len(rec.Subject)+statecodec.Size(rec.State))
-	block = binary.AppendUvarint(block, rec.Version)
-	block = binary.AppendVarint(block, rec.CreatedAt.UnixMilli())
-	block = binary.AppendUvarint(block, uint64(len(rec.Subject)))
-	block = append(block, rec.Subject...)
+	var room [usualBlock]byte
+	block := appendHead(room[:0], rec.Version, rec.CreatedAt.UnixMilli(), rec.Subject)
 	block = statecodec.Append(block, rec.State)
 	return entry{block: string(block), expires: now + rec.TTL.Milliseconds()}
 }
 
-// subject gives the subject, which shares the bytes of e; "" where there is
-// none, or none can be read.
-func (e entry) subject() string {
-	rest := e.block
-	for range 2 { // the version and the time of creation
-		_, n := uvarint(rest)
-		if n <= 0 {
-			return ""
+func appendHead(block []byte, version uint64, created int64, subject string) []byte {
+	block = binary.AppendUvarint(block, version)
+	block = binary.AppendVarint(block, created)
+	block = binary.AppendUvarint(block, uint64(len(subject)))
+	return append(block, subject...)
+}
+
+// head is what a block holds in front of the state.
+type head struct {
+	version uint64
+	created int64
+	subject string // it shares the bytes of the block
+}
+
+// cut gives the two parts of the block; ok is false where it has no head.
+func (e entry) cut() (h head, state string, ok bool) {
+	version, rest, ok := cutUvarint(e.block)
+	if !ok {
+		return head{}, "", false
+	}
+	created, rest, ok := cutUvarint(rest)
+	if !ok {
+		return head{}, "", false
+	}
+	size, rest, ok := cutUvarint(rest)
+	if !ok || size > uint64(len(rest)) {
+		return head{}, "", false
+	}
+	return head{version, int64(created>>1) ^ -int64(created&1), rest[:size]}, rest[size:], true
+}
+
+// cutUvarint is binary.Uvarint for a string, and gives what follows.
+func cutUvarint(text string) (v uint64, rest string, ok bool) {
+	for i := 0; i < len(text) && i < binary.MaxVarintLen64; i++ {
+		v |= uint64(text[i]&0x7f) << (7 * i)
+		if text[i] < 0x80 {
+			return v, text[i+1:], true
 		}
-		rest = rest[n:]
 	}
-	size, n := uvarint(rest)
-	if n <= 0 || size > uint64(len(rest)-n) {
-		return ""
-	}
-	return rest[n : n+int(size)]
+	return 0, "", false
 }
 
-// uvarint is binary.Uvarint without a copy of the rest of the block.
-func uvarint(text string) (uint64, int) {
-	return binary.Uvarint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
-}
-
-// varint is binary.Varint, likewise.
-func varint(text string) (int64, int) {
-	return binary.Varint([]byte(text[:min(len(text), binary.MaxVarintLen64)]))
+// subject gives the subject; "" where there is none, or none can be read.
+func (e entry) subject() string {
+	h, _, _ := e.cut()
+	return h.subject
 }
 
 // record gives a copy of what e holds.
 func (e entry) record(now int64) (store.Record, error) {
-	rest := e.block
-	version, n := uvarint(rest)
-	if n <= 0 {
+	h, encoded, ok := e.cut()
+	if !ok {
 		return store.Record{}, store.ErrCorrupt
 	}
-	rest = rest[n:]
-	created, n := varint(rest)
-	if n <= 0 {
-		return store.Record{}, store.ErrCorrupt
-	}
-	rest = rest[n:]
-	subjectLen, n := uvarint(rest)
-	if n <= 0 || subjectLen > uint64(len(rest)-n) {
-		return store.Record{}, store.ErrCorrupt
-	}
-	rest = rest[n:]
-	state, err := statecodec.Decode(rest[subjectLen:])
+	state, err := statecodec.Decode(encoded)
 	if err != nil {
 		return store.Record{}, store.ErrCorrupt
 	}
 	return store.Record{
 		State:     state,
-		Subject:   rest[:subjectLen], // a string: it can be shared
-		CreatedAt: time.UnixMilli(created),
-		Version:   version,
+		Subject:   h.subject, // a string: it can be shared
+		CreatedAt: time.UnixMilli(h.created),
+		Version:   h.version,
 		TTL:       time.Duration(e.expires-now) * time.Millisecond,
 	}, nil
 }
 
-// merge gives the entry that ch makes of e.
+// merge gives the entry that ch makes of e, without the maps of store.Merge,
+// which says what that is.
 func (e entry) merge(ch store.Change, now int64) (entry, error) {
-	rec, err := e.record(now)
-	if err != nil {
-		return entry{}, err
+	h, encoded, ok := e.cut()
+	if !ok {
+		return entry{}, store.ErrCorrupt
 	}
-	if ch.IfVersion != 0 && ch.IfVersion != rec.Version {
+	subject, expires := h.subject, e.expires
+	if ch.Subject != nil {
+		subject = *ch.Subject
+	}
+	if ch.TTL != 0 {
+		expires = now + ch.TTL.Milliseconds()
+	}
+	var room [usualBlock]byte
+	block := appendHead(room[:0], h.version+1, h.created, subject)
+	block, err := statecodec.Merge(block, encoded, ch.Set, ch.Remove, ch.Clear)
+	if err != nil {
+		return entry{}, store.ErrCorrupt
+	}
+	if ch.IfVersion != 0 && ch.IfVersion != h.version {
 		return entry{}, store.ErrConflict
 	}
-	return newEntry(store.Merge(rec, ch), now), nil
+	return entry{block: string(block), expires: expires}, nil
 }
