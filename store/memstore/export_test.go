@@ -12,19 +12,24 @@ func (s *Store) SetBlock(key store.Key, edit func(block string) string) {
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e := sh.records[key]
+	e := sh.entries[key]
 	e.block = edit(e.block)
-	sh.records[key] = e
+	sh.entries[key] = e
 }
 
-// Held returns how many records and marks are in the maps, and how many
+// Held returns how many records and marks are in the map, and how many
 // endings of marks are remembered.
 func (s *Store) Held() (records, marks, endings int) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()
-		records += len(sh.records)
-		marks += len(sh.marks)
+		for _, e := range sh.entries {
+			if e.isMark() {
+				marks++
+			} else {
+				records++
+			}
+		}
 		endings += len(sh.ended)
 		sh.mu.RUnlock()
 	}

@@ -2,12 +2,13 @@ package memstore
 
 import "github.com/fxsession/sessions/store"
 
-// mark stands under the key of a record that was deleted or renamed. The zero
-// mark is over.
-type mark struct {
-	until   int64
-	renamed bool
-}
+// A mark stands under the key of a record that was deleted or renamed, until it
+// expires. It is an entry with one of these blocks, which no record has: theirs
+// begin with a version above 0.
+const (
+	deleted = "\x00d"
+	renamed = "\x00r"
+)
 
 // endedKey says when the mark under a key is over.
 type endedKey struct {
@@ -15,24 +16,14 @@ type endedKey struct {
 	until int64
 }
 
-// err is what an operation on the key of m returns.
-func (m mark) err(now int64) error {
-	switch {
-	case m.until <= now:
-		return store.ErrNotFound
-	case m.renamed:
-		return store.ErrRenewed
-	default:
-		return store.ErrEnded
-	}
-}
+func (e entry) isMark() bool { return e.block == deleted || e.block == renamed }
 
-func (sh *shard) leaveMark(key store.Key, m mark) {
-	if sh.marks == nil {
-		sh.marks = make(map[store.Key]mark)
-	}
-	sh.marks[key] = m
-	sh.ended = append(sh.ended, endedKey{key, m.until})
+// leaveMark replaces the record under key. The lock of sh is held.
+func (sh *shard) leaveMark(key store.Key, mark string, now int64) {
+	sh.forgetMarks(now)
+	until := now + store.Grace.Milliseconds()
+	sh.entries[key] = entry{mark, until}
+	sh.ended = append(sh.ended, endedKey{key, until})
 }
 
 // forgetMarks drops the marks that are over. It is called before each new one,
@@ -40,12 +31,13 @@ func (sh *shard) leaveMark(key store.Key, m mark) {
 func (sh *shard) forgetMarks(now int64) {
 	for len(sh.ended) > 0 && sh.ended[0].until <= now {
 		// A key that ended twice has a later mark by now.
-		if key := sh.ended[0].key; sh.marks[key].until <= now {
-			delete(sh.marks, key)
+		key := sh.ended[0].key
+		if e := sh.entries[key]; e.isMark() && e.expires <= now {
+			delete(sh.entries, key)
 		}
 		sh.ended = sh.ended[1:]
 	}
 	if len(sh.ended) == 0 {
-		sh.ended, sh.marks = nil, nil // gives the memory of a busy minute back
+		sh.ended = nil // gives the memory of a busy minute back
 	}
 }

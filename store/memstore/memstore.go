@@ -71,17 +71,18 @@ func (s *Store) Create(ctx context.Context, key store.Key, rec store.Record) err
 
 // create is one attempt; full says that it failed at the bound.
 func (s *Store) create(key store.Key, rec store.Record, now int64) (full bool, err error) {
+	e := newEntry(rec, now)
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	old, replaces := sh.records[key]
-	if replaces && old.expires > now {
+	old, live, expired := sh.place(key, now)
+	if live {
 		return false, store.ErrDuplicateKey
 	}
-	if !replaces && !s.reserve() {
+	if !expired && !s.reserve() {
 		return true, nil
 	}
-	s.put(sh, key, newEntry(rec, now))
+	s.put(sh, key, old, e)
 	return false, nil
 }
 
@@ -121,7 +122,7 @@ func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) erro
 	if err != nil {
 		return err
 	}
-	s.put(sh, key, merged)
+	s.put(sh, key, found, merged)
 	return nil
 }
 
@@ -134,7 +135,8 @@ func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Chan
 	}
 	now := s.clock()
 	source, target := s.shardOf(from), s.shardOf(to)
-	defer s.lockBoth(from, to)()
+	s.lockBoth(from, to)
+	defer s.unlockBoth(from, to)
 	found, err := source.find(from, now)
 	if err != nil {
 		return err
@@ -143,15 +145,15 @@ func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Chan
 	if err != nil {
 		return err
 	}
-	old, replaces := target.records[to]
-	if replaces && old.expires > now {
+	old, live, expired := target.place(to, now)
+	if live {
 		return store.ErrDuplicateKey
 	}
-	if replaces {
+	if expired {
 		s.held.Add(-1)
 	}
-	s.put(target, to, merged)
-	s.end(source, from, now, true)
+	s.put(target, to, old, merged)
+	s.end(source, from, found, renamed, now)
 	return nil
 }
 
@@ -178,7 +180,7 @@ func (s *Store) delete(key store.Key, meant func(entry) bool) error {
 	if !meant(found) {
 		return store.ErrNotFound
 	}
-	s.end(sh, key, now, false)
+	s.end(sh, key, found, deleted, now)
 	s.held.Add(-1)
 	return nil
 }

@@ -14,12 +14,11 @@ const shardCount = 1024
 // shard holds the records and marks of a part of all keys.
 type shard struct {
 	mu      sync.RWMutex
-	records map[store.Key]entry
-	marks   map[store.Key]mark
-	ended   []endedKey // the marks in the order in which they end
+	entries map[store.Key]entry
+	ended   []endedKey // the marks among them, in the order in which they end
 	// soonest is not after the expiry of any record in the shard.
 	soonest int64
-	// peak is the most records that the present map has held: a Go map does
+	// peak is the most entries that the present map has held: a Go map does
 	// not shrink by itself.
 	peak int
 }
@@ -31,58 +30,62 @@ func shardIndex(key store.Key) uint32 {
 
 func (s *Store) shardOf(key store.Key) *shard { return &s.shards[shardIndex(key)] }
 
-// lockBoth locks the shards of two keys, always in the order of their index,
-// and returns what unlocks them.
-func (s *Store) lockBoth(a, b store.Key) (unlock func()) {
+// lockBoth locks the shards of two keys, always in the order of their index.
+func (s *Store) lockBoth(a, b store.Key) {
 	i, j := shardIndex(a), shardIndex(b)
-	first, second := &s.shards[min(i, j)], &s.shards[max(i, j)]
-	first.mu.Lock()
-	if first == second {
-		return first.mu.Unlock
+	s.shards[min(i, j)].mu.Lock()
+	if i != j {
+		s.shards[max(i, j)].mu.Lock()
 	}
-	second.mu.Lock()
-	return func() {
-		second.mu.Unlock()
-		first.mu.Unlock()
+}
+
+func (s *Store) unlockBoth(a, b store.Key) {
+	i, j := shardIndex(a), shardIndex(b)
+	s.shards[i].mu.Unlock()
+	if i != j {
+		s.shards[j].mu.Unlock()
 	}
 }
 
 // find returns the live record under key, or the error that says why there is
 // none.
 func (sh *shard) find(key store.Key, now int64) (entry, error) {
-	if found, ok := sh.records[key]; ok {
-		if found.expires > now {
-			return found, nil
-		}
+	switch e, ok := sh.entries[key]; {
+	case !ok || e.expires <= now:
 		return entry{}, store.ErrNotFound
+	case e.block == renamed:
+		return entry{}, store.ErrRenewed
+	case e.block == deleted:
+		return entry{}, store.ErrEnded
+	default:
+		return e, nil
 	}
-	return entry{}, sh.marks[key].err(now)
 }
 
-// put files e under key, in the place of whatever record or mark is there. The
-// lock of sh is held.
-func (s *Store) put(sh *shard, key store.Key, e entry) {
-	s.subjects.move(key, sh.records[key].subject(), e.subject())
-	if sh.records == nil {
-		sh.records = make(map[store.Key]entry)
+// place says what is under key; live that it is a live record, and expired that
+// it is one that has expired.
+func (sh *shard) place(key store.Key, now int64) (old entry, live, expired bool) {
+	old, ok := sh.entries[key]
+	isRecord := ok && !old.isMark()
+	return old, isRecord && old.expires > now, isRecord && old.expires <= now
+}
+
+// put files e under key, in the place of old, which is the zero entry where
+// there is none. The lock of sh is held.
+func (s *Store) put(sh *shard, key store.Key, old, e entry) {
+	s.subjects.move(key, old.subject(), e.subject())
+	if sh.entries == nil {
+		sh.entries = make(map[store.Key]entry)
 	}
-	if len(sh.records) == 0 || e.expires < sh.soonest {
+	if len(sh.entries) == 0 || e.expires < sh.soonest {
 		sh.soonest = e.expires
 	}
-	sh.records[key] = e
-	sh.peak = max(sh.peak, len(sh.records))
-	delete(sh.marks, key)
+	sh.entries[key] = e
+	sh.peak = max(sh.peak, len(sh.entries))
 }
 
-// drop takes the record under key away. The lock of sh is held.
-func (s *Store) drop(sh *shard, key store.Key) {
-	s.subjects.move(key, sh.records[key].subject(), "")
-	delete(sh.records, key)
-}
-
-// end is drop, and leaves the mark.
-func (s *Store) end(sh *shard, key store.Key, now int64, renamed bool) {
-	s.drop(sh, key)
-	sh.forgetMarks(now)
-	sh.leaveMark(key, mark{until: now + store.Grace.Milliseconds(), renamed: renamed})
+// end puts a mark in the place of the record under key. The lock of sh is held.
+func (s *Store) end(sh *shard, key store.Key, record entry, mark string, now int64) {
+	s.subjects.move(key, record.subject(), "")
+	sh.leaveMark(key, mark, now)
 }

@@ -48,7 +48,7 @@ func (s *Store) sweep(sh *shard, now int64, limit int) (removed int, done bool) 
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.forgetMarks(now)
-	if len(sh.records) > 0 && sh.soonest <= now {
+	if len(sh.entries) > 0 && sh.soonest <= now {
 		removed, done = s.sweepExpired(sh, now, limit)
 	} else {
 		done = true
@@ -60,7 +60,10 @@ func (s *Store) sweep(sh *shard, now int64, limit int) (removed int, done bool) 
 
 func (s *Store) sweepExpired(sh *shard, now int64, limit int) (removed int, done bool) {
 	soonest := int64(math.MaxInt64)
-	for key, e := range sh.records {
+	for key, e := range sh.entries {
+		if e.isMark() { // forgetMarks sees to them
+			continue
+		}
 		if e.expires > now {
 			soonest = min(soonest, e.expires)
 			continue
@@ -68,22 +71,23 @@ func (s *Store) sweepExpired(sh *shard, now int64, limit int) (removed int, done
 		if removed == limit {
 			return removed, false
 		}
-		s.drop(sh, key)
+		s.subjects.move(key, e.subject(), "")
+		delete(sh.entries, key)
 		removed++
 	}
 	sh.soonest = soonest
 	return removed, true
 }
 
-// shrink gives memory back when most of the records are gone.
+// shrink gives memory back when most of the entries are gone.
 func (sh *shard) shrink() {
 	const worthwhile = 64
-	if sh.peak < worthwhile || len(sh.records) > sh.peak/4 {
+	if sh.peak < worthwhile || len(sh.entries) > sh.peak/4 {
 		return
 	}
-	smaller := make(map[store.Key]entry, len(sh.records))
-	for key, e := range sh.records {
+	smaller := make(map[store.Key]entry, len(sh.entries))
+	for key, e := range sh.entries {
 		smaller[key] = e
 	}
-	sh.records, sh.peak = smaller, len(smaller)
+	sh.entries, sh.peak = smaller, len(smaller)
 }
