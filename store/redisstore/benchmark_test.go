@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -64,6 +65,28 @@ func BenchmarkBesideTheClient(b *testing.B) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkNearCache measures a load of a record that is there.
+func BenchmarkNearCache(b *testing.B) {
+	server := testserver.Redis(b)
+	for kind, near := range nears {
+		b.Run(kind, func(b *testing.B) {
+			s, _ := near(b, rueidis.ClientOption{InitAddress: []string{server.Addr()}},
+				redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(time.Hour))
+			rec := record("user", `{"id":42,"name":"someone"}`, "cart", `[101,202,303]`, "theme", `"dark"`,
+				"csrf", `"0123456789abcdef"`, "seen", `1700000000`)
+			if err := s.Create(b.Context(), key(1), rec); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Load(b.Context(), key(1)); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

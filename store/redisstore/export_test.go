@@ -1,6 +1,50 @@
 package redisstore
 
-import "github.com/fxsession/sessions/store"
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+
+	"github.com/fxsession/sessions/store"
+)
+
+// OpenWith is Open with the options of its client.
+func OpenWith(ctx context.Context, o rueidis.ClientOption, opts ...Option) (*Store, error) {
+	return openWith(ctx, o, opts...)
+}
+
+// OpenOver is OpenWith, with what wrap makes of the cache of each connection in
+// its place.
+func OpenOver(o rueidis.ClientOption, wrap func(rueidis.CacheStore) rueidis.CacheStore, opts ...Option) (*Store, error) {
+	s := newStore(opts)
+	s.near.keeps = true
+	o.NewCacheStoreFn = func(o rueidis.CacheStoreOption) rueidis.CacheStore { return wrap(s.near.connect(o)) }
+	client, err := rueidis.NewClient(o)
+	if err == nil {
+		s.use(client)
+		s.owned = true
+	}
+	return s, err
+}
+
+// Client gives the client that s reads through.
+func (s *Store) Client() rueidis.Client { return s.client }
+
+// LimitKept makes room for so many bytes in each shard of the near cache.
+func (s *Store) LimitKept(room int) { s.near.room = room }
+
+// Kept gives how many records the near cache keeps, and how many bytes they
+// take in its largest shard.
+func (s *Store) Kept() (n, largest int) {
+	for i := range s.near.shards {
+		sh := &s.near.shards[i]
+		sh.mu.Lock()
+		n += len(sh.kept.byKey)
+		largest = max(largest, sh.kept.size)
+		sh.mu.Unlock()
+	}
+	return n, largest
+}
 
 // Dial is what connections are made with.
 var Dial = dial
@@ -21,3 +65,6 @@ func (s *Store) Notes() (n int) {
 	}
 	return n
 }
+
+// Namespace gives what the keys of s begin with.
+func (s *Store) Namespace() string { return s.namespace }

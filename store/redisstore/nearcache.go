@@ -11,7 +11,6 @@ import (
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/fxsession/sessions/store"
 )
@@ -27,11 +26,15 @@ import (
 // millisecond on a good network, and after ttl on one that loses messages. A
 // client whose DisableCache is set, or whose server knows no RESP3, keeps
 // nothing.
+//
+// A Store that [Open] made keeps records ready to be handed out, up to 128 MiB
+// of them. One over a client of the application asks that client, which keeps
+// what Redis answered, as much as its CacheSizeEachConn says.
 func WithClientCache(ttl time.Duration) Option {
 	return func(s *Store) {
 		s.near = nil
 		if ttl = ttl.Truncate(time.Millisecond); ttl > 0 {
-			s.near = &nearCache{ttl: ttl}
+			s.near = &nearCache{ttl: ttl, room: nearRoom}
 		}
 	}
 }
@@ -41,23 +44,26 @@ func WithClientCache(ttl time.Duration) Option {
 // to Redis because the cache might have been behind what this Store knows.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(s *Store) { s.meters = p } }
 
-// nearCache is what a Store knows of the records that are in the client's cache:
-// how new they must be. A write is done some time before the client hears that
-// what it has is old, and so a note of it stands between the two.
+// nearCache is what a Store keeps of records that Redis has told it of, and how
+// new they must be. A write is done some time before the client hears that what
+// is kept is old, and so a note of it stands between the two.
 type nearCache struct {
-	ttl    time.Duration
-	loads  metric.Int64Counter
-	shards [64]noteShard
+	ttl       time.Duration
+	room      int // for how many bytes of records there is room in a shard
+	namespace string
+	keeps     bool                // records are kept here, and not by the client
+	loads     metric.Int64Counter // nil: nobody counts
+	shards    [64]nearShard
 }
 
-// noteShard holds the notes of a part of all keys, with memory for a bounded
-// number.
-type noteShard struct {
+// nearShard holds a part of all keys.
+type nearShard struct {
 	mu    sync.Mutex
-	notes map[store.Key]note
+	notes map[store.Key]note // as many as maxNotes says
 	// blind is until when the shard passes for one that has a note against every
 	// key, because it had no room for one.
 	blind time.Time
+	kept  shelf
 }
 
 // maxNotes is how many notes a shard has room for, which is a quarter of a
@@ -91,15 +97,34 @@ var (
 
 func (c *nearCache) measure(p metric.MeterProvider) {
 	if p == nil {
-		p = noop.NewMeterProvider()
+		return
 	}
 	// The name is a constant, so that the error cannot occur.
 	c.loads, _ = p.Meter("github.com/fxsession/sessions/store/redisstore").Int64Counter("session.store.near_cache.loads",
 		metric.WithUnit("{load}"), metric.WithDescription("Loads through the near cache, by outcome."))
 }
 
-func (c *nearCache) shardOf(key store.Key) *noteShard {
+func (c *nearCache) shardOf(key store.Key) *nearShard {
 	return &c.shards[binary.LittleEndian.Uint16(key[:])%uint16(len(c.shards))]
+}
+
+// count counts a load.
+func (c *nearCache) count(ctx context.Context, outcome metric.MeasurementOption) {
+	if c.loads != nil {
+		c.loads.Add(ctx, 1, outcome)
+	}
+}
+
+// find gives what is kept of a key, nil for nothing, and the note against it.
+func (c *nearCache) find(key store.Key, now time.Time) (*kept, note) {
+	sh := c.shardOf(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	n := sh.against(key, now)
+	if n.verdict == nothing {
+		return nil, n
+	}
+	return sh.kept.take(key, now), n
 }
 
 // look gives the note against a key.
@@ -107,8 +132,11 @@ func (c *nearCache) look(key store.Key) note {
 	sh := c.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	return sh.against(key, time.Now())
+}
+
+func (sh *nearShard) against(key store.Key, now time.Time) note {
 	n, ok := sh.notes[key]
-	now := time.Now()
 	switch {
 	case now.Before(sh.blind), n.writing > 0:
 		return note{verdict: nothing}
@@ -178,7 +206,7 @@ func (c *nearCache) note(key store.Key, n note, read bool) {
 	sh.put(key, n)
 }
 
-func (sh *noteShard) put(key store.Key, n note) {
+func (sh *nearShard) put(key store.Key, n note) {
 	if sh.notes == nil {
 		sh.notes = make(map[store.Key]note)
 	}
@@ -187,7 +215,7 @@ func (sh *noteShard) put(key store.Key, n note) {
 
 // hasRoom says whether there is room for one more note, once those that are over
 // have made place.
-func (sh *noteShard) hasRoom(now time.Time) bool {
+func (sh *nearShard) hasRoom(now time.Time) bool {
 	if len(sh.notes) < maxNotes {
 		return true
 	}
@@ -200,12 +228,12 @@ func (sh *noteShard) hasRoom(now time.Time) bool {
 }
 
 // allows says whether the cache may answer so.
-func (n note) allows(rec store.Record, err error) bool {
+func (n note) allows(version uint64, err error) bool {
 	switch n.verdict {
 	case anything:
 		return true
 	case atLeast:
-		return err == nil && rec.Version >= n.version
+		return err == nil && version >= n.version
 	case ended:
 		return errors.Is(err, store.ErrEnded)
 	}
@@ -214,24 +242,33 @@ func (n note) allows(rec store.Record, err error) bool {
 
 // loadNear is load through the cache.
 func (s *Store) loadNear(ctx context.Context, key store.Key) (store.Record, error) {
-	if n := s.near.look(key); n.verdict != nothing {
+	if err := ctx.Err(); err != nil {
+		return store.Record{}, err
+	}
+	now := time.Now()
+	there, n := s.near.find(key, now)
+	switch {
+	case there != nil && there.err != errNotPlain && n.allows(there.Version, there.err):
+		s.near.count(ctx, outcomeHit)
+		return there.record(now), there.err
+	case there == nil && n.verdict != nothing:
 		rec, hit, err := s.loadCached(ctx, key)
 		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrEnded) {
 			// Looked at again, as a write may have ended meanwhile; and what was not in
 			// the cache is as new as it can be.
-			if !hit || s.near.look(key).allows(rec, err) {
+			if !hit || s.near.look(key).allows(rec.Version, err) {
 				outcome := outcomeMiss
 				if hit {
 					outcome = outcomeHit
 				}
-				s.near.loads.Add(ctx, 1, outcome)
+				s.near.count(ctx, outcome)
 				return rec, err
 			}
 		} else if !errors.Is(err, errNotPlain) {
 			return store.Record{}, err
 		}
 	}
-	s.near.loads.Add(ctx, 1, outcomeBypass)
+	s.near.count(ctx, outcomeBypass)
 	rec, err := s.load(ctx, key)
 	if ctx.Err() == nil {
 		s.near.read(key, rec, err)
@@ -239,17 +276,27 @@ func (s *Store) loadNear(ctx context.Context, key store.Key) (store.Record, erro
 	return rec, err
 }
 
-// loadCached reads the hash and its time to live, from the cache if they are
-// there. They are two commands, and may be of two moments; that is the one thing
-// that a script does better, and a script cannot be cached.
+// loadCached reads the hash and its time to live, from the client's cache or
+// along with another caller if they are there.
 func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record, hit bool, err error) {
 	name := s.name(key)
-	var left rueidis.RedisResult
+	var ttl int64 // it and ttlHit are of an answer, and not to be read without one
+	var ttlHit bool
 	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+		hash := s.client.B().Hgetall().Key(name).Cache()
+		if s.near.keeps {
+			// The client reads the time to live in the same step.
+			one := s.client.DoCache(ctx, hash, s.near.ttl)
+			ttl = one.CachePTTL()
+			return one
+		}
+		// Its own cache tells no time to live above that of the cache, and so that is
+		// asked for, too. They may be of two moments.
 		both := s.client.DoMultiCache(ctx,
-			rueidis.CT(s.client.B().Hgetall().Key(name).Cache(), s.near.ttl),
+			rueidis.CT(hash, s.near.ttl),
 			rueidis.CT(s.client.B().Pttl().Key(name).Cache(), s.near.ttl))
-		left = both[1]
+		ttl = s.near.left(both[1])
+		ttlHit = both[1].IsCacheHit()
 		return both[0]
 	})
 	if reply.err != nil {
@@ -258,25 +305,35 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 		}
 		return store.Record{}, false, reply.err
 	}
-	ttl, err := left.AsInt64()
-	if err != nil {
-		return store.Record{}, false, errNotPlain
-	}
-	fields, err := reply.message.AsMap()
-	if err != nil {
-		return store.Record{}, false, errNotPlain
-	}
-	hit = reply.message.IsCacheHit() || left.IsCacheHit()
-	// The client's own expiry of the answer tells how old that is.
-	lives := s.near.ttl.Milliseconds()
-	if age := lives - left.CachePTTL(); ttl > lives && age > 0 {
-		ttl -= age
-	} else if ttl >= 0 && ttl <= lives && left.CachePTTL() >= 0 {
-		ttl = left.CachePTTL()
-	}
-	rec, err = parseHash(fields, ttl)
+	hit = ttlHit || reply.message.IsCacheHit()
+	rec, err = parseCached(reply.message, ttl)
 	for name, value := range rec.State {
-		rec.State[name] = bytes.Clone(value) // the cache keeps its own
+		rec.State[name] = bytes.Clone(value) // others have the same answer
 	}
 	return rec, hit, err
+}
+
+// parseCached is parseHash of an answer to HGETALL.
+func parseCached(hash rueidis.RedisMessage, remaining int64) (store.Record, error) {
+	fields, err := hash.AsMap()
+	if err != nil {
+		return store.Record{}, errNotPlain
+	}
+	return parseHash(fields, remaining)
+}
+
+// left gives what is left of a time to live that was cached.
+func (c *nearCache) left(cached rueidis.RedisResult) int64 {
+	ttl, err := cached.AsInt64()
+	if err != nil {
+		return noExpiry
+	}
+	// The client's own expiry of the answer tells how old that is.
+	lives := c.ttl.Milliseconds()
+	if age := lives - cached.CachePTTL(); ttl > lives && age > 0 {
+		return ttl - age
+	} else if ttl >= 0 && ttl <= lives && cached.CachePTTL() >= 0 {
+		return cached.CachePTTL()
+	}
+	return ttl
 }

@@ -30,25 +30,38 @@ type nearHarness struct {
 	own   rueidis.Client
 }
 
-func newNearHarness(tb testing.TB, addresses ...string) storetest.Harness {
-	return newNearHarnessOver(tb, rueidis.ClientOption{InitAddress: addresses}, addresses...)
+// near makes a Store with a near cache, and the client that it reads through.
+type near func(testing.TB, rueidis.ClientOption, ...redisstore.Option) (*redisstore.Store, rueidis.Client)
+
+// nears are the two: one that keeps records itself, as Open makes it, and one
+// over a client of the application, which keeps answers.
+var nears = map[string]near{"of its own": nearOfItsOwn, "of the client": nearOfTheClient}
+
+func nearOfItsOwn(tb testing.TB, o rueidis.ClientOption, opts ...redisstore.Option) (*redisstore.Store, rueidis.Client) {
+	s, err := redisstore.OpenWith(context.Background(), o, opts...)
+	if err != nil {
+		tb.Fatalf("open: %v", err)
+	}
+	tb.Cleanup(func() { _ = s.Close() }) // the error is always nil
+	return s, s.Client()
 }
 
-// newNearHarnessOver is newNearHarness over a client of its own; addresses are
-// those of the data.
-func newNearHarnessOver(tb testing.TB, o rueidis.ClientOption, addresses ...string) storetest.Harness {
-	o.PipelineMultiplex = -1 // one connection a node, so that catchUp works
+func nearOfTheClient(tb testing.TB, o rueidis.ClientOption, opts ...redisstore.Option) (*redisstore.Store, rueidis.Client) {
 	client, err := rueidis.NewClient(o)
 	if err != nil {
 		tb.Fatalf("connect: %v", err)
 	}
 	tb.Cleanup(client.Close)
+	return redisstore.New(client, opts...), client
+}
+
+// newNearHarness gives a harness over a client with the options o; addresses are
+// those of the data.
+func newNearHarness(tb testing.TB, make near, o rueidis.ClientOption, addresses ...string) storetest.Harness {
+	o.PipelineMultiplex = -1 // one connection a node, so that catchUp works
 	namespace := newNamespace()
-	return &nearHarness{
-		&harness{namespace: namespace, admin: newClient(tb, addresses...)},
-		redisstore.New(client, redisstore.WithNamespace(namespace), redisstore.WithClientCache(time.Minute)),
-		client,
-	}
+	s, client := make(tb, o, redisstore.WithNamespace(namespace), redisstore.WithClientCache(time.Minute))
+	return &nearHarness{&harness{namespace: namespace, admin: newClient(tb, addresses...)}, s, client}
 }
 
 func (h *nearHarness) Open(testing.TB) store.Backend { return h.store }
@@ -76,25 +89,39 @@ func (h *nearHarness) catchUp(tb testing.TB) {
 
 func TestConformanceWithANearCache(t *testing.T) {
 	t.Parallel()
-	for name, newHarness := range map[string]func(testing.TB) storetest.Harness{
-		"single":  func(tb testing.TB) storetest.Harness { return newNearHarness(tb, shared.Get(tb).Addr()) },
-		"cluster": func(tb testing.TB) storetest.Harness { return newNearHarness(tb, sharedCluster.Get(tb).Addrs()...) },
+	for name, addresses := range map[string]func(testing.TB) []string{
+		"single":  func(tb testing.TB) []string { return []string{shared.Get(tb).Addr()} },
+		"cluster": func(tb testing.TB) []string { return sharedCluster.Get(tb).Addrs() },
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			storetest.Run(t, newHarness)
-			storetest.Histories(t, newHarness, storetest.HistoryOptions{})
-		})
+		for kind, near := range nears {
+			newHarness := func(tb testing.TB) storetest.Harness {
+				return newNearHarness(tb, near, rueidis.ClientOption{InitAddress: addresses(tb)}, addresses(tb)...)
+			}
+			t.Run(name+", "+kind, func(t *testing.T) {
+				t.Parallel()
+				storetest.Run(t, newHarness)
+				storetest.Histories(t, newHarness, storetest.HistoryOptions{})
+			})
+		}
 	}
 }
 
 // roundsVariable asks for another number of rounds than are quick.
 const roundsVariable = "NEAR_CACHE_ROUNDS"
 
-// What an instance wrote it reads at once, also through a client of the
-// application that has several connections, and whatever the write was.
+// What an instance wrote it reads at once, also through a client that has
+// several connections, and whatever the write was.
 func TestANearCacheIsNeverBehindItsOwnWrites(t *testing.T) {
 	t.Parallel()
+	for kind, near := range nears {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			neverBehindItsOwnWrites(t, near)
+		})
+	}
+}
+
+func neverBehindItsOwnWrites(t *testing.T, near near) {
 	rounds := 8000
 	if text := os.Getenv(roundsVariable); text != "" {
 		var err error
@@ -102,13 +129,9 @@ func TestANearCacheIsNeverBehindItsOwnWrites(t *testing.T) {
 			t.Fatalf("%s: %v", roundsVariable, err)
 		}
 	}
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Get(t).Addr()}, PipelineMultiplex: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
 	loads := newLoadCounter()
-	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(10*time.Second), loads.option)
+	s, _ := near(t, rueidis.ClientOption{InitAddress: []string{shared.Get(t).Addr()}, PipelineMultiplex: 3},
+		redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(10*time.Second), loads.option)
 	var stale, done atomic.Int64
 	var all sync.WaitGroup
 	const sessions = 16

@@ -76,16 +76,21 @@ func Open(ctx context.Context, c Connection, opts ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.DisableCache = New(nil, opts...).near == nil
+	return openWith(ctx, o, opts...)
+}
+
+func openWith(ctx context.Context, o rueidis.ClientOption, opts ...Option) (*Store, error) {
+	s := newStore(opts)
+	o.DisableCache = s.near == nil
+	if s.near != nil {
+		s.near.keeps = true
+		o.NewCacheStoreFn = s.near.connect
+	}
 	client, err := connect(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("redis at %s could not be reached: %w", o.InitAddress[0], err)
 	}
-	s := New(client, opts...)
-	if s.refused != nil {
-		client.Close()
-		return nil, s.refused
-	}
+	s.use(client)
 	s.owned = true
 	return s, nil
 }

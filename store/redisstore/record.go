@@ -145,6 +145,9 @@ func whole(text string) bool {
 	return len(text) <= 18 && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
+// noExpiry is what Redis and the client say of a key that never expires.
+const noExpiry int64 = -1
+
 // newRecord makes a record that has so many milliseconds left. In its last
 // millisecond it has 0 left, and is still there.
 func newRecord(remaining int64, fields int) store.Record {

@@ -23,12 +23,15 @@ func TestConformanceThroughSentinel(t *testing.T) {
 	newHarness := func(tb testing.TB) storetest.Harness {
 		return &harness{url: sentinel.URL(), namespace: newNamespace(), admin: newClient(tb, sentinel.Master().Addr())}
 	}
-	newNear := func(tb testing.TB) storetest.Harness {
-		o := rueidis.ClientOption{InitAddress: []string{sentinel.Sentinels[0].Addr()}}
-		o.Sentinel.MasterSet = testserver.SentinelMaster
-		return newNearHarnessOver(tb, o, sentinel.Master().Addr())
+	harnesses := map[string]func(testing.TB) storetest.Harness{"plain": newHarness}
+	for kind, near := range nears {
+		harnesses["near cache "+kind] = func(tb testing.TB) storetest.Harness {
+			o := rueidis.ClientOption{InitAddress: []string{sentinel.Sentinels[0].Addr()}}
+			o.Sentinel.MasterSet = testserver.SentinelMaster
+			return newNearHarness(tb, near, o, sentinel.Master().Addr())
+		}
 	}
-	for name, newHarness := range map[string]func(testing.TB) storetest.Harness{"plain": newHarness, "near cache": newNear} {
+	for name, newHarness := range harnesses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, newHarness)

@@ -51,20 +51,31 @@ func WithNamespace(prefix string) Option { return func(s *Store) { s.namespace =
 // has lived long enough gives no answer; the outcome of the second one is what
 // is returned.
 func New(client rueidis.Client, opts ...Option) *Store {
-	s := &Store{client: client, namespace: DefaultNamespace}
+	s := newStore(opts)
+	s.use(client)
+	return s
+}
+
+func newStore(opts []Option) *Store {
+	s := &Store{namespace: DefaultNamespace}
 	for _, opt := range opts {
 		opt(s)
 	}
 	if s.near != nil {
+		s.near.namespace = s.namespace
 		s.near.measure(s.meters)
 	}
+	return s
+}
+
+func (s *Store) use(client rueidis.Client) {
 	if client == nil {
 		s.refused = errors.New("redis: the store was made without a client")
-		return s
+		return
 	}
+	s.client = client
 	s.cluster = client.Mode() == rueidis.ClientModeCluster
 	s.single = client.Mode() == rueidis.ClientModeStandalone
-	return s
 }
 
 // Close closes the client that [Open] made; the calls under way end with an
