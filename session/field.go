@@ -26,10 +26,17 @@ func (f Field[T]) Get(ctx context.Context, s State) (T, bool, error) {
 	return f.decode(s, text)
 }
 
-func (f Field[T]) decode(s State, text json.RawMessage) (v T, ok bool, err error) {
+// decode and Set look for the plain values themselves, so that these are never
+// handed to encoding/json, for which they would have to be on the heap.
+func (f Field[T]) decode(s State, text json.RawMessage) (T, bool, error) {
+	var v T
 	if readPlain(text, &v) {
 		return v, true, nil
 	}
+	return f.decodeJSON(s, text)
+}
+
+func (f Field[T]) decodeJSON(s State, text json.RawMessage) (v T, ok bool, err error) {
 	if json.Unmarshal(text, &v) != nil {
 		var zero T
 		return zero, false, decode(s.side(), f.key, text, (*T)(nil)) // for its error
@@ -38,7 +45,12 @@ func (f Field[T]) decode(s State, text json.RawMessage) (v T, ok bool, err error
 }
 
 // Set writes the value. Its errors are those of [Session.Set].
-func (f Field[T]) Set(ctx context.Context, s State, v T) error { return set(ctx, s, f.key, v) }
+func (f Field[T]) Set(ctx context.Context, s State, v T) error {
+	if text, ok := appendPlain(v); ok {
+		return s.put(ctx, f.key, text)
+	}
+	return set(ctx, s, f.key, v)
+}
 
 // Pop returns the value and removes it.
 func (f Field[T]) Pop(ctx context.Context, s State) (v T, ok bool, err error) {

@@ -125,16 +125,19 @@ func (s *Sealer) Size(n int) int {
 	return encoding.EncodedLen(headerSize + n + sha256.Size)
 }
 
-// Seal gives the text for payload.
+// Seal gives the text for payload, which it copies before it hands it on: so
+// the caller can have it on its stack.
 func (s *Sealer) Seal(payload []byte) string {
 	k := &s.keys[0]
 	var sealed []byte
 	if s.scheme == Encrypt {
-		sealed = make([]byte, headerSize+chacha20poly1305.NonceSizeX, headerSize+chacha20poly1305.NonceSizeX+len(payload)+chacha20poly1305.Overhead)
+		const front = headerSize + chacha20poly1305.NonceSizeX
+		sealed = make([]byte, front, front+len(payload)+chacha20poly1305.Overhead)
 		copy(sealed, k.header[:])
 		nonce := sealed[headerSize:]
 		rand.Read(nonce) // never fails: see crypto/rand
-		sealed = k.aead.Seal(sealed, nonce, payload, k.aad)
+		plain := append(sealed, payload...)[front:]
+		sealed = k.aead.Seal(sealed, nonce, plain, k.aad)
 	} else {
 		sealed = make([]byte, 0, headerSize+len(payload)+sha256.Size)
 		sealed = append(sealed, k.header[:]...)
