@@ -117,9 +117,7 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 	}
 	s.settled = s.edits
 	if tell {
-		header["Set-Cookie"] = append(header["Set-Cookie"], s.m.cookie.text(c))
-		header["Cache-Control"] = []string{"no-store"}
-		varyByCookie(header)
+		setCookie(header, s.m.cookie.text(c))
 	}
 	return nil
 }
@@ -161,16 +159,33 @@ func (c *savingContext) String() string { return fmt.Sprint(c.Context) + ".Savin
 // Format writes what String gives, whatever the verb.
 func (c *savingContext) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
-// varyByCookie adds Cookie to the Vary header unless it is there.
-func varyByCookie(header http.Header) {
+// setCookie adds a cookie to a response, with what caches must know then.
+func setCookie(header http.Header, cookie string) {
+	values := []string{cookie, "no-store", "Cookie"} // in one piece of memory
+	add(header, "Set-Cookie", values[0:1:1])
+	header["Cache-Control"] = values[1:2:2]
+	if !variesByCookie(header) {
+		add(header, "Vary", values[2:3:3])
+	}
+}
+
+// add adds values, which become the header's, to those of a name.
+func add(header http.Header, name string, values []string) {
+	if before := header[name]; len(before) > 0 {
+		values = append(before, values...)
+	}
+	header[name] = values
+}
+
+func variesByCookie(header http.Header) bool {
 	for _, line := range header["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
-				return
+				return true
 			}
 		}
 	}
-	header["Vary"] = append(header["Vary"], "Cookie")
+	return false
 }
 
 // Refuse answers the request after a failed save. A handler of the
