@@ -8,43 +8,29 @@ import (
 )
 
 // bounded is the context of one call to the backend. It ends at the deadline,
-// with the caller's context, and with the call. It does what
-// context.WithDeadline does, but sets nothing up, no timer above all, before
-// somebody waits for its end: a backend that has at hand what it is asked for
-// never does.
+// with the caller's context, and with the call. It is what
+// context.WithDeadline makes, for less: nothing is set up before somebody waits
+// for its end, which a backend that has at hand what it is asked for never does;
+// and then one timer does for all calls, see [deadlines].
 type bounded struct {
 	caller   context.Context
 	deadline time.Time
+	all      *deadlines
 
-	mu      sync.Mutex
-	over    bool            // the call is
-	waited  context.Context // nil as long as nobody waits
-	release context.CancelFunc
+	mu   sync.Mutex
+	err  error         // why it has ended, nil if it has not
+	done chan struct{} // nil before somebody waits; then the rest is there, too
+	// leave ends the watch on the caller's context; nil where that never ends.
+	leave func() bool
+	then  map[*func()]struct{} // to be called when it ends
+
+	// Guarded by the lock of all.
+	before, after *bounded
+	watched       bool
 }
 
-func newBounded(caller context.Context, timeout time.Duration) *bounded {
-	return &bounded{caller: caller, deadline: time.Now().Add(timeout)}
-}
-
-// end ends the context with the call.
-func (b *bounded) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.over = true
-	if b.release != nil {
-		b.release()
-	}
-}
-
-// now gives the context that says what b is: the caller's, or the one that is
-// waited for.
-func (b *bounded) now() (ctx context.Context, over bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.waited != nil {
-		return b.waited, b.over
-	}
-	return b.caller, b.over
+func newBounded(caller context.Context, all *deadlines, timeout time.Duration) *bounded {
+	return &bounded{caller: caller, all: all, deadline: time.Now().Add(timeout)}
 }
 
 // Deadline is the earlier one of the call's and the caller's.
@@ -59,36 +45,93 @@ func (b *bounded) Deadline() (time.Time, bool) {
 func (b *bounded) Done() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.waited == nil {
-		b.waited, b.release = context.WithDeadline(b.caller, b.deadline)
-		if b.over {
-			b.release()
-		}
+	if b.done != nil {
+		return b.done
 	}
-	return b.waited.Done()
+	b.look()
+	b.done = make(chan struct{})
+	if b.err != nil {
+		close(b.done)
+		return b.done
+	}
+	b.all.add(b)
+	if b.caller.Done() != nil {
+		b.leave = context.AfterFunc(b.caller, func() { b.end(b.caller.Err()) })
+	}
+	return b.done
 }
 
 // Err says why the context has ended, nil if it has not.
 func (b *bounded) Err() error {
-	ctx, over := b.now()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	switch {
-	case !time.Now().Before(b.deadline):
-		return context.DeadlineExceeded
-	case over:
-		return context.Canceled
-	}
-	return nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.look()
+	return b.err
 }
 
-// Value gives those of the caller's context. Package context finds there also
-// what it needs to end children together with b.
-func (b *bounded) Value(key any) any {
-	ctx, _ := b.now()
-	return ctx.Value(key)
+// look finds out whether it should have ended. It is called with b locked.
+func (b *bounded) look() {
+	if b.err != nil {
+		return
+	}
+	if err := b.caller.Err(); err != nil {
+		b.finish(err)
+	} else if !time.Now().Before(b.deadline) {
+		b.finish(context.DeadlineExceeded)
+	}
 }
+
+// end ends the context, unless it has ended.
+func (b *bounded) end(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.finish(err)
+}
+
+func (b *bounded) finish(err error) {
+	if b.err != nil {
+		return
+	}
+	b.err = err
+	if b.done == nil {
+		return
+	}
+	close(b.done)
+	b.all.remove(b)
+	if b.leave != nil {
+		b.leave()
+	}
+	for f := range b.then {
+		go (*f)()
+	}
+	b.then = nil
+}
+
+// AfterFunc is what package context asks for, so that contexts made of this one
+// end with it without a goroutine that waits.
+func (b *bounded) AfterFunc(f func()) (stop func() bool) {
+	b.Done()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	if b.then == nil {
+		b.then = make(map[*func()]struct{})
+	}
+	b.then[&f] = struct{}{}
+	return func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		_, waits := b.then[&f]
+		delete(b.then, &f)
+		return waits
+	}
+}
+
+// Value gives those of the caller's context.
+func (b *bounded) Value(key any) any { return b.caller.Value(key) }
 
 // String names the context as those of package context are named.
 func (b *bounded) String() string { return fmt.Sprint(b.caller) + ".Bounded" }

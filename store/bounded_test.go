@@ -3,6 +3,8 @@ package store_test
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,4 +97,136 @@ func TestC8_TheEarlierDeadlineCounts(t *testing.T) {
 			cancel()
 		}
 	})
+}
+
+// A context that has ended tells those that were made of it, and only those that
+// still want to hear.
+func TestC8_WhatWasMadeOfTheContextOfACallEndsWithIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var heard, stopped, late atomic.Bool
+		var child context.Context
+		during(t.Context(), func(ctx context.Context) {
+			var cancel context.CancelFunc
+			child, cancel = context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			context.AfterFunc(ctx, func() { heard.Store(true) })
+			if stop := context.AfterFunc(ctx, func() { stopped.Store(true) }); !stop() || stop() {
+				t.Error("what waited could not be stopped, or twice")
+			}
+			if _, ok := ctx.(interface{ AfterFunc(func()) func() bool }); !ok {
+				t.Error("a context made of it takes a goroutine, which package context then needs to wait for its end")
+			}
+			<-child.Done()
+			if !errors.Is(child.Err(), context.DeadlineExceeded) || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+				t.Errorf("a context made of it ended with %v, and it because of %v", child.Err(), context.Cause(ctx))
+			}
+			context.AfterFunc(ctx, func() { late.Store(true) })
+		})
+		if synctest.Wait(); !heard.Load() || stopped.Load() || !late.Load() {
+			t.Errorf("one that waited heard: %v, one that was stopped: %v, one that came late: %v", heard.Load(), stopped.Load(), late.Load())
+		}
+	})
+}
+
+// pending is a backend whose calls wait for their end, each in a time of its own.
+type pending struct{ fake }
+
+func (*pending) Load(ctx context.Context, _ store.Key) (store.Record, error) {
+	<-ctx.Done()
+	return store.Record{}, ctx.Err()
+}
+
+func TestC8_EachOfManyCallsEndsInItsOwnTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := store.New(new(pending), store.WithTimeout(time.Second))
+		var all sync.WaitGroup
+		for n := range 300 {
+			begin := time.Duration(n*n%997) * time.Millisecond // neither in order nor all at once
+			all.Go(func() {
+				time.Sleep(begin)
+				caller, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				want := time.Second
+				if n%3 == 0 { // this one's caller gives up
+					want = time.Duration(n) * time.Millisecond
+					time.AfterFunc(want, cancel)
+				}
+				began := time.Now()
+				_, err := s.Load(caller, aKey)
+				if took := time.Since(began); err == nil || took != want {
+					t.Errorf("call %d ended after %s, not %s: %v", n, took, want, err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// slow asks for the end of its context only after a while.
+type slow struct {
+	pending
+	first time.Duration
+}
+
+func (b *slow) Load(ctx context.Context, key store.Key) (store.Record, error) {
+	if key == aKey {
+		time.Sleep(b.first)
+	}
+	return b.pending.Load(ctx, key)
+}
+
+func TestC8_ACallThatWaitsLateStillEndsInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := store.New(&slow{first: 900 * time.Millisecond}, store.WithTimeout(time.Second))
+		var all sync.WaitGroup
+		for n := range 4 {
+			all.Go(func() {
+				time.Sleep(time.Duration(n) * 100 * time.Millisecond)
+				key := aKey
+				if n%2 == 1 {
+					key = store.Key{1}
+				}
+				began := time.Now()
+				_, err := s.Load(t.Context(), key)
+				if took := time.Since(began); !errors.Is(err, store.ErrUnavailable) || took != time.Second {
+					t.Errorf("call %d ended after %s: %v", n, took, err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// leaving is a context that counts who wants to hear of its end.
+type leaving struct {
+	context.Context // one without an end
+	done            chan struct{}
+	waiting         *atomic.Int32
+}
+
+func (c leaving) Done() <-chan struct{} { return c.done }
+
+func (c leaving) AfterFunc(func()) (stop func() bool) {
+	c.waiting.Add(1)
+	return func() bool { return c.waiting.Add(-1) >= 0 }
+}
+
+func TestC8_ACallThatIsOverLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	caller := leaving{context.Background(), make(chan struct{}), new(atomic.Int32)}
+	var s *store.SessionStore
+	s = store.New(&able{fake{answer: func(ctx context.Context) error {
+		ctx.Done()
+		if n, waiting := store.Watched(s), caller.waiting.Load(); n != 1 || waiting != 1 {
+			t.Errorf("during the call: %d watched, %d wait for its caller; want 1 and 1", n, waiting)
+		}
+		return nil
+	}}})
+	_, _ = s.Load(caller, aKey)
+	if n, waiting := store.Watched(s), caller.waiting.Load(); n != 0 || waiting != 0 {
+		t.Errorf("after the call: %d watched, %d wait for its caller", n, waiting)
+	}
 }

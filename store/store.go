@@ -21,6 +21,7 @@ import (
 type SessionStore struct {
 	backend   Backend
 	timeout   time.Duration
+	deadlines deadlines
 	telemetry *telemetry
 }
 
@@ -243,7 +244,7 @@ func (s *SessionStore) begin(ctx context.Context, op operation) call {
 		c.ctx, c.span = s.telemetry.start(c.ctx, op)
 	}
 	if s.timeout > 0 {
-		c.bound = newBounded(c.ctx, s.timeout)
+		c.bound = newBounded(c.ctx, &s.deadlines, s.timeout)
 		c.ctx = c.bound
 	}
 	return c
@@ -251,7 +252,7 @@ func (s *SessionStore) begin(ctx context.Context, op operation) call {
 
 func (c *call) end(err error) error {
 	if c.bound != nil {
-		c.bound.end()
+		c.bound.end(context.Canceled)
 	}
 	if err != nil {
 		err = wrap(c.op.String(), err, c.caller.Err())
