@@ -119,7 +119,10 @@ func (s *Session) outgoing() (c outgoing, tell bool) {
 	}
 	c.value = s.m.sealer.Seal(text)
 	if s.persistent() {
-		c.maxAge = max(1, int((s.expires-s.m.now()+999)/1000))
+		if s.asOf == 0 { // untouched, and sent all the same
+			s.asOf = s.m.now()
+		}
+		c.maxAge = max(1, int((s.expires-s.asOf+999)/1000))
 	}
 	s.held = heldCookie{present: true, valid: true, payload: now}
 	s.clientChanged = false

@@ -81,6 +81,7 @@ func inDoubt(err error) bool {
 // enough.
 func (s *Session) saveOnce(ctx context.Context) error {
 	now := s.m.now()
+	s.asOf = now
 	if s.ended != nil {
 		if !s.signingIn {
 			return s.endedOutcome()

@@ -61,6 +61,7 @@ type touched struct {
 	held heldCookie // what the client has
 	// began and expires are Unix milliseconds; 0 until the session has begun.
 	began, expires int64
+	asOf           int64 // when a save last looked at the clock, likewise; 0 if none has
 
 	used          bool // something was read or changed
 	begun         bool // there is a session: the request's own, or one begun since
