@@ -26,10 +26,13 @@ func (sh *shard) leaveMark(key store.Key, mark string, now int64) {
 	sh.ended = append(sh.ended, endedKey{key, until})
 }
 
+// marksOver says whether there are marks to forget.
+func (sh *shard) marksOver(now int64) bool { return len(sh.ended) > 0 && sh.ended[0].until <= now }
+
 // forgetMarks drops the marks that are over. It is called before each new one,
 // so that marks neither pile up nor need a sweeper.
 func (sh *shard) forgetMarks(now int64) {
-	for len(sh.ended) > 0 && sh.ended[0].until <= now {
+	for sh.marksOver(now) {
 		// A key that ended twice has a later mark by now.
 		key := sh.ended[0].key
 		if e := sh.entries[key]; e.isMark() && e.expires <= now {

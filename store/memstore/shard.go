@@ -18,8 +18,10 @@ type shard struct {
 	ended   []endedKey // the marks among them, in the order in which they end
 	// soonest is not after the expiry of any record in the shard.
 	soonest int64
-	// peak is the most entries that the present map has held: a Go map does
-	// not shrink by itself.
+	// puts counts what was put, so that a sweep sees whether soonest has moved
+	// under it.
+	puts uint32
+	// peak is the most entries that the present map has held.
 	peak int
 }
 
@@ -81,6 +83,7 @@ func (s *Store) put(sh *shard, key store.Key, old, e entry) {
 		sh.soonest = e.expires
 	}
 	sh.entries[key] = e
+	sh.puts++
 	sh.peak = max(sh.peak, len(sh.entries))
 }
 

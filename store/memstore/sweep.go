@@ -2,92 +2,142 @@ package memstore
 
 import (
 	"context"
+	"maps"
 	"math"
 	"runtime"
+	"slices"
 
 	"github.com/fxsession/sessions/store"
 )
 
 // DeleteExpired removes expired records, at most limit of them (0: all), and
-// returns how many. It takes one shard's lock at a time, and passes over shards
-// in which nothing can have expired. Its error is that of a context which is
-// done; what was removed until then is counted.
+// returns how many. It passes over shards in which nothing can have expired.
+// Its error is that of a context which is done; what was removed until then is
+// counted.
 func (s *Store) DeleteExpired(ctx context.Context, limit int) (int, error) {
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
-	now, removed := s.clock(), 0
+	sw := sweep{s: s, now: s.clock(), left: limit}
 	for i := range s.shards {
 		if err := ctx.Err(); err != nil {
-			return removed, err
+			return sw.removed, err
 		}
-		n, done := s.sweep(&s.shards[i], now, limit-removed)
-		removed += n
-		if !done {
+		if sw.shard(&s.shards[i]); sw.left == 0 {
 			break
 		}
 		runtime.Gosched() // a reader that waited for this shard would run after the whole sweep
 	}
-	return removed, nil
+	return sw.removed, nil
 }
 
 // makeRoom removes expired records until there is room for one, and says
 // whether it found any.
 func (s *Store) makeRoom(now int64) bool {
+	sw := sweep{s: s, now: now, left: math.MaxInt}
 	for i := range s.shards {
-		if n, _ := s.sweep(&s.shards[i], now, math.MaxInt); n > 0 {
+		if sw.shard(&s.shards[i]); sw.removed > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// sweep removes at most limit expired records from sh. done says that there are
-// no more.
-func (s *Store) sweep(sh *shard, now int64, limit int) (removed int, done bool) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.forgetMarks(now)
-	if len(sh.entries) > 0 && sh.soonest <= now {
-		removed, done = s.sweepExpired(sh, now, limit)
-	} else {
-		done = true
-	}
-	sh.shrink()
-	s.held.Add(-int64(removed))
-	return removed, done
+// sweep removes expired records. It looks for them under the read lock, so that
+// those who read do not wait, and takes the lock for a few at a time.
+type sweep struct {
+	s             *Store
+	now           int64
+	left, removed int     // records to remove at most, and removed
+	found         []found // in the present shard
 }
 
-func (s *Store) sweepExpired(sh *shard, now int64, limit int) (removed int, done bool) {
-	soonest := int64(math.MaxInt64)
+// found is a record that has expired.
+type found struct {
+	key     store.Key
+	record  entry
+	subject string
+}
+
+// bite is how many records are removed under one lock.
+const bite = 64
+
+// shard sweeps one shard.
+func (sw *sweep) shard(sh *shard) {
+	sh.mu.RLock()
+	tidy := sh.marksOver(sw.now) || sh.wasteful()
+	walked, soonest, puts := sw.look(sh)
+	sh.mu.RUnlock()
+
+	for some := range slices.Chunk(sw.found, bite) {
+		sh.mu.Lock()
+		sw.remove(sh, some)
+		sh.mu.Unlock()
+	}
+	if !walked && !tidy {
+		return
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if walked && sh.puts == puts {
+		sh.soonest = soonest
+	}
+	sh.forgetMarks(sw.now)
+	if sh.wasteful() {
+		sh.shrink()
+	}
+}
+
+// look fills found, at the most with as many as may be removed. walked says
+// that it went through all of sh: soonest is when the next record expires, and
+// puts how many had been put. The read lock of sh is held.
+func (sw *sweep) look(sh *shard) (walked bool, soonest int64, puts uint32) {
+	sw.found = sw.found[:0]
+	if len(sh.entries) == 0 || sh.soonest > sw.now {
+		return false, 0, 0
+	}
+	soonest = math.MaxInt64
 	for key, e := range sh.entries {
 		if e.isMark() { // forgetMarks sees to them
 			continue
 		}
-		if e.expires > now {
+		if e.expires > sw.now {
 			soonest = min(soonest, e.expires)
 			continue
 		}
-		if removed == limit {
-			return removed, false
+		if len(sw.found) == sw.left {
+			return false, 0, 0
 		}
-		s.subjects.move(key, e.subject(), "")
-		delete(sh.entries, key)
-		removed++
+		sw.found = append(sw.found, found{key, e, e.subject()})
 	}
-	sh.soonest = soonest
-	return removed, true
+	return true, soonest, sh.puts
 }
 
-// shrink gives memory back when most of the entries are gone.
-func (sh *shard) shrink() {
+// remove removes those of some that are still what they were. The lock of sh is
+// held.
+func (sw *sweep) remove(sh *shard, some []found) {
+	removed := 0
+	for _, f := range some {
+		if sh.entries[f.key] == f.record {
+			sw.s.subjects.move(f.key, f.subject, "")
+			delete(sh.entries, f.key)
+			removed++
+		}
+	}
+	sw.s.held.Add(-int64(removed))
+	sw.left -= removed
+	sw.removed += removed
+}
+
+// wasteful says that most of what the map of sh has room for is gone.
+func (sh *shard) wasteful() bool {
 	const worthwhile = 64
-	if sh.peak < worthwhile || len(sh.entries) > sh.peak/4 {
-		return
-	}
+	return sh.peak >= worthwhile && len(sh.entries) <= sh.peak/4
+}
+
+// shrink gives memory back: a Go map does not do so by itself.
+func (sh *shard) shrink() {
 	smaller := make(map[store.Key]entry, len(sh.entries))
-	for key, e := range sh.entries {
-		smaller[key] = e
-	}
+	maps.Copy(smaller, sh.entries)
 	sh.entries, sh.peak = smaller, len(smaller)
 }

@@ -1,0 +1,108 @@
+package memstore_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/memstore"
+)
+
+// C7: a sweep lets go of a shard time and again. What is put meanwhile lives,
+// also under the key of a record that has expired, and is swept when its time
+// comes.
+func TestC7_WhatIsPutDuringASweepLivesAndIsFoundByALaterOne(t *testing.T) {
+	t.Parallel()
+	s, clock := newStore()
+	must(t, s.Create(t.Context(), key(0), lasting(24*time.Hour)))
+	const expired = 300
+	next := 0
+	inOneShard := func() store.Key { next++; return key(next * memstore.Shards) }
+	for round := range 600 {
+		var late store.Key
+		for range expired {
+			late = inOneShard()
+			must(t, s.Create(t.Context(), late, of("ada", time.Second)))
+		}
+		if round%2 == 0 {
+			late = inOneShard()
+		}
+		clock.Advance(time.Second)
+		before := s.Count()
+		var both sync.WaitGroup
+		both.Go(func() {
+			if _, err := s.DeleteExpired(t.Context(), 0); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Go(func() {
+			if err := s.Create(t.Context(), late, lasting(time.Second)); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Wait()
+		if _, err := s.Load(t.Context(), late); err != nil || s.Count() != before-expired+1 {
+			t.Fatalf("round %d: %v, and %d records are counted where %d were", round, err, s.Count(), before)
+		}
+		clock.Advance(time.Second)
+		if n, err := s.DeleteExpired(t.Context(), 0); err != nil || n != 1 {
+			t.Fatalf("round %d: the sweep after it removed %d (%v), want 1", round, n, err)
+		}
+	}
+}
+
+// Sweeps at once, and writers, leave the counts and the index as they should be.
+func TestSweepsAndWritersAtOnce(t *testing.T) {
+	t.Parallel()
+	s, clock := newStore()
+	const writers, each = 4, 2000
+	var all, sweepers sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		sweepers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					clock.Advance(time.Millisecond)
+					if _, err := s.DeleteExpired(t.Context(), 0); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				k, k2 := scattered(2*(w*each+i)), scattered(2*(w*each+i)+1)
+				rec := of(fmt.Sprint("user-", i%10), time.Duration(1+i%5)*time.Millisecond)
+				if err := s.Create(t.Context(), k, rec); err != nil {
+					t.Error(err)
+				}
+				// What has expired by now is not changed.
+				_ = s.Update(t.Context(), k, store.Change{TTL: 2 * time.Millisecond})
+				_ = s.ChangeKey(t.Context(), k, k2, store.Change{})
+				if i%3 == 0 {
+					_ = s.Delete(t.Context(), k2)
+				}
+			}
+		})
+	}
+	all.Wait()
+	close(stop)
+	sweepers.Wait()
+	clock.Advance(time.Hour)
+	if _, err := s.DeleteExpired(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if records, marks, endings := s.Held(); records+marks+endings != 0 || s.Count() != 0 {
+		t.Errorf("%d records, %d marks and %d endings are left, and %d records counted", records, marks, endings, s.Count())
+	}
+	if subjects, keys := s.Indexed(); subjects+keys != 0 {
+		t.Errorf("%d keys of %d subjects are left in the index", keys, subjects)
+	}
+}
