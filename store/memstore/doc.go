@@ -2,8 +2,9 @@
 // for one instance, for development and for tests.
 //
 // It is split into shards with a lock each, starts no goroutine and never
-// stops the world: sweeping holds one shard's lock at a time. A record is one
-// block of bytes, so that a million sessions cost the garbage collector about
+// stops the world: a sweep looks at one shard at a time, keeps its readers out
+// for no more than a few records, and rests now and then. A record is one block
+// of bytes, so that a million sessions cost the garbage collector about
 // a million objects, and a Load hands out copies that share nothing with it.
 //
 // The sessions of a subject are found through an index that holds as many keys

@@ -36,6 +36,9 @@ func (s *Store) Held() (records, marks, endings int) {
 	return records, marks, endings
 }
 
+// Tire makes it time for a sweep to rest.
+func (s *Store) Tire() { s.swept.Store(int64(sweepFor)) }
+
 // Shards is how many shards a Store has.
 const Shards = shardCount
 

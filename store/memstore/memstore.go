@@ -15,6 +15,7 @@ type Store struct {
 	now      func() time.Time
 	max      int64        // how many records may be held; 0: any number
 	held     atomic.Int64 // how many records are held, expired ones included
+	swept    atomic.Int64 // for how long, in nanoseconds, since a sweep last rested
 	shards   [shardCount]shard
 	subjects subjectIndex
 }

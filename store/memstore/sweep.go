@@ -6,29 +6,54 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/fxsession/sessions/store"
 )
 
+// Sweeps rest after each such while. The system may let one share the CPU of a
+// thread that reads, even where another CPU is idle, and gives each of the two
+// the CPU for 3 or 4 ms at a time, unless it sleeps.
+const (
+	sweepFor = 1500 * time.Microsecond
+	restFor  = 500 * time.Microsecond // few systems sleep for less than a millisecond
+)
+
 // DeleteExpired removes expired records, at most limit of them (0: all), and
-// returns how many. It passes over shards in which nothing can have expired.
-// Its error is that of a context which is done; what was removed until then is
-// counted.
+// returns how many. It passes over shards in which nothing can have expired,
+// and sleeps at times where there is much to do. Its error is that of a context
+// which is done; what was removed until then is counted.
 func (s *Store) DeleteExpired(ctx context.Context, limit int) (int, error) {
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
 	sw := sweep{s: s, now: s.clock(), left: limit}
+	begun := time.Now()
 	for i := range s.shards {
 		if err := ctx.Err(); err != nil {
 			return sw.removed, err
 		}
-		if sw.shard(&s.shards[i]); sw.left == 0 {
+		if idle := sw.shard(&s.shards[i]); idle {
+			continue
+		}
+		begun = s.giveWay(begun)
+		if sw.left == 0 {
 			break
 		}
-		runtime.Gosched() // a reader that waited for this shard would run after the whole sweep
 	}
 	return sw.removed, nil
+}
+
+// giveWay lets others run after work that has begun then, and says when to go
+// on.
+func (s *Store) giveWay(begun time.Time) time.Time {
+	if s.swept.Add(int64(time.Since(begun))) < int64(sweepFor) {
+		runtime.Gosched() // a reader that waited for a shard would run after the whole sweep
+	} else {
+		s.swept.Store(0)
+		time.Sleep(restFor)
+	}
+	return time.Now()
 }
 
 // makeRoom removes expired records until there is room for one, and says
@@ -62,8 +87,8 @@ type found struct {
 // bite is how many records are removed under one lock.
 const bite = 64
 
-// shard sweeps one shard.
-func (sw *sweep) shard(sh *shard) {
+// shard sweeps one shard; idle says that there was nothing to look for.
+func (sw *sweep) shard(sh *shard) (idle bool) {
 	sh.mu.RLock()
 	tidy := sh.marksOver(sw.now) || sh.wasteful()
 	walked, soonest, puts := sw.look(sh)
@@ -75,7 +100,7 @@ func (sw *sweep) shard(sh *shard) {
 		sh.mu.Unlock()
 	}
 	if !walked && !tidy {
-		return
+		return len(sw.found) == 0
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -86,6 +111,7 @@ func (sw *sweep) shard(sh *shard) {
 	if sh.wasteful() {
 		sh.shrink()
 	}
+	return false
 }
 
 // look fills found, at the most with as many as may be removed. walked says

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fxsession/sessions/store"
@@ -105,4 +106,37 @@ func TestSweepsAndWritersAtOnce(t *testing.T) {
 	if subjects, keys := s.Indexed(); subjects+keys != 0 {
 		t.Errorf("%d keys of %d subjects are left in the index", keys, subjects)
 	}
+}
+
+// What a sweep has to do it does with rests, however small the steps are in
+// which it is done.
+func TestSweepsRest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New()
+		sweep := func() (n int, slept time.Duration) {
+			begin := time.Now()
+			n, err := s.DeleteExpired(t.Context(), 1)
+			must(t, err)
+			return n, time.Since(begin)
+		}
+		for i := range 3 {
+			must(t, s.Create(t.Context(), key(i), lasting(time.Millisecond)))
+		}
+		<-time.After(time.Millisecond)
+		if n, slept := sweep(); n != 1 || slept != 0 {
+			t.Errorf("a sweep that has just begun removed %d and slept for %s", n, slept)
+		}
+		s.Tire()
+		if n, slept := sweep(); n != 1 || slept == 0 || slept > time.Millisecond {
+			t.Errorf("a sweep that goes on for long removed %d and slept for %s", n, slept)
+		}
+		if n, slept := sweep(); n != 1 || slept != 0 {
+			t.Errorf("a sweep that has rested removed %d and slept for %s", n, slept)
+		}
+		s.Tire()
+		if n, slept := sweep(); n != 0 || slept != 0 {
+			t.Errorf("a sweep with nothing to do removed %d and slept for %s", n, slept)
+		}
+	})
 }
