@@ -165,10 +165,7 @@ func open(text string) (reader, error) {
 	body, keyBytes, total := lengths, int64(0), int64(0)
 	for range count {
 		var keyLen, valueLen int
-		if keyLen, body, ok = cutUvarint(body); !ok {
-			return reader{}, errMalformed
-		}
-		if valueLen, body, ok = cutUvarint(body); !ok {
+		if keyLen, valueLen, body, ok = cutLengths(body); !ok {
 			return reader{}, errMalformed
 		}
 		keyBytes += int64(keyLen)
@@ -183,14 +180,24 @@ func open(text string) (reader, error) {
 // next gives an entry, where one is left; ok says that its key is above the
 // last one.
 func (r *reader) next() (key, value string, ok bool) {
-	keyLen, lengths, _ := cutUvarint(r.lengths)
-	valueLen, lengths, _ := cutUvarint(lengths)
+	keyLen, valueLen, lengths, _ := cutLengths(r.lengths)
 	key, value = r.keys[:keyLen], r.values[:valueLen]
 	ok = !r.begun || key > r.last
 	r.left--
 	r.lengths, r.keys, r.values = lengths, r.keys[keyLen:], r.values[valueLen:]
 	r.last, r.begun = key, true
 	return key, value, ok
+}
+
+// cutLengths reads the two lengths of an entry from the front of text.
+func cutLengths(text string) (keyLen, valueLen int, rest string, ok bool) {
+	if len(text) >= 2 && text[0]|text[1] < 0x80 { // one byte each, as almost always
+		return int(text[0]), int(text[1]), text[2:], true
+	}
+	if keyLen, rest, ok = cutUvarint(text); ok {
+		valueLen, rest, ok = cutUvarint(rest)
+	}
+	return keyLen, valueLen, rest, ok
 }
 
 // cutUvarint reads a length from the front of text and returns what follows it.
