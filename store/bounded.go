@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -107,8 +106,8 @@ func (b *bounded) finish(err error) {
 	b.then = nil
 }
 
-// AfterFunc is what package context asks for, so that contexts made of this one
-// end with it without a goroutine that waits.
+// AfterFunc is what package context asks for, so that a context made of this one
+// itself, by WithCancel and the like, ends with it without a goroutine that waits.
 func (b *bounded) AfterFunc(f func()) (stop func() bool) {
 	b.Done()
 	b.mu.Lock()
@@ -133,5 +132,5 @@ func (b *bounded) AfterFunc(f func()) (stop func() bool) {
 // Value gives those of the caller's context.
 func (b *bounded) Value(key any) any { return b.caller.Value(key) }
 
-// String names the context as those of package context are named.
-func (b *bounded) String() string { return fmt.Sprint(b.caller) + ".Bounded" }
+// String says what it is, and nothing of the caller's context.
+func (b *bounded) String() string { return "the context of a call to the session store" }

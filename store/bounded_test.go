@@ -161,43 +161,54 @@ func TestC8_EachOfManyCallsEndsInItsOwnTime(t *testing.T) {
 			})
 		}
 		all.Wait()
+		began := time.Now() // after a while in which there was nothing to end
+		if _, err := s.Load(t.Context(), aKey); err == nil || time.Since(began) != time.Second {
+			t.Errorf("a later call ended after %s: %v", time.Since(began), err)
+		}
 	})
 }
 
-// slow asks for the end of its context only after a while.
-type slow struct {
-	pending
-	first time.Duration
+// patient asks for the end of its context when the time is right, and returns at
+// once or at that end.
+type patient struct {
+	fake
+	ask map[store.Key]time.Duration
 }
 
-func (b *slow) Load(ctx context.Context, key store.Key) (store.Record, error) {
-	if key == aKey {
-		time.Sleep(b.first)
+// returnsAtOnce is a key whose calls do.
+var returnsAtOnce = store.Key{1}
+
+func (b *patient) Load(ctx context.Context, key store.Key) (store.Record, error) {
+	time.Sleep(b.ask[key])
+	end := ctx.Done()
+	if key != returnsAtOnce {
+		<-end
 	}
-	return b.pending.Load(ctx, key)
+	return store.Record{}, ctx.Err()
 }
 
+// A call that asks late may be due before one that asked early, whether that is
+// still there or not.
 func TestC8_ACallThatWaitsLateStillEndsInTime(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := store.New(&slow{first: 900 * time.Millisecond}, store.WithTimeout(time.Second))
-		var all sync.WaitGroup
-		for n := range 4 {
-			all.Go(func() {
-				time.Sleep(time.Duration(n) * 100 * time.Millisecond)
-				key := aKey
-				if n%2 == 1 {
-					key = store.Key{1}
-				}
-				began := time.Now()
-				_, err := s.Load(t.Context(), key)
-				if took := time.Since(began); !errors.Is(err, store.ErrUnavailable) || took != time.Second {
-					t.Errorf("call %d ended after %s: %v", n, took, err)
-				}
-			})
-		}
-		all.Wait()
-	})
+	early := store.Key{2}
+	for _, between := range []store.Key{early, returnsAtOnce} {
+		synctest.Test(t, func(t *testing.T) {
+			s := store.New(&patient{ask: map[store.Key]time.Duration{aKey: 950 * time.Millisecond}}, store.WithTimeout(time.Second))
+			var all sync.WaitGroup
+			for begin, key := range map[time.Duration]store.Key{0: aKey, 900 * time.Millisecond: between} {
+				all.Go(func() {
+					time.Sleep(begin)
+					began := time.Now()
+					_, err := s.Load(t.Context(), key)
+					if took := time.Since(began); key != returnsAtOnce && (!errors.Is(err, store.ErrUnavailable) || took != time.Second) {
+						t.Errorf("with a call %v between: one ended after %s: %v", between, took, err)
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
 }
 
 // leaving is a context that counts who wants to hear of its end.

@@ -16,7 +16,9 @@ type deadlines struct {
 	first *bounded // in the order in which they are due
 	last  *bounded
 	timer *time.Timer // nil before the first call
-	armed bool        // the timer is set, for the first call or for one before it
+	// alarm is when the timer goes off, not after the first call is due; the zero
+	// time while it is not set.
+	alarm time.Time
 }
 
 // add begins to watch b. Its deadline is hardly ever before that of the last.
@@ -38,7 +40,7 @@ func (d *deadlines) add(b *bounded) {
 	} else {
 		b.after.before = b
 	}
-	if b.watched = true; !d.armed || d.first == b && b.after != nil {
+	if b.watched = true; d.alarm.IsZero() || b.deadline.Before(d.alarm) {
 		d.arm()
 	}
 }
@@ -69,13 +71,12 @@ func (d *deadlines) unlink(b *bounded) {
 
 // arm sets the timer for the first call.
 func (d *deadlines) arm() {
-	in := time.Until(d.first.deadline)
-	if d.timer == nil {
+	d.alarm = d.first.deadline
+	if in := time.Until(d.alarm); d.timer == nil {
 		d.timer = time.AfterFunc(in, d.fire)
 	} else {
 		d.timer.Reset(in)
 	}
-	d.armed = true
 }
 
 // fire ends the calls that are due.
@@ -87,7 +88,7 @@ func (d *deadlines) fire() {
 		due = append(due, d.first)
 		d.unlink(d.first)
 	}
-	if d.armed = d.first != nil; d.armed {
+	if d.alarm = (time.Time{}); d.first != nil {
 		d.arm()
 	}
 	d.mu.Unlock()
