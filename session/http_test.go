@@ -420,27 +420,42 @@ func TestB7_TheSaveRunsThoughTheClientHasGone(t *testing.T) {
 }
 
 // hanging is a backend that answers only when its caller gives up.
-type hanging struct{ store.Backend }
+type hanging struct {
+	store.Backend
+	context context.Context // of the last call
+}
 
-func (hanging) Create(ctx context.Context, _ store.Key, _ store.Record) error {
+func (h *hanging) Create(ctx context.Context, _ store.Key, _ store.Record) error {
+	h.context = ctx
 	<-ctx.Done()
 	return ctx.Err()
 }
 
+// What ends then is the call, and not because the client has gone.
 func TestB7_AStoreThatHangsIsBoundedByItsTimeout(t *testing.T) {
 	t.Parallel()
-	m, err := session.NewManager(config.Default(), store.New(hanging{}, store.WithTimeout(10*time.Millisecond)))
+	backend := new(hanging)
+	m, err := session.NewManager(config.Default(), store.New(backend, store.WithTimeout(10*time.Millisecond)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	type tenant struct{}
+	ctx, goAway := context.WithCancelCause(context.WithValue(t.Context(), tenant{}, "a tenant"))
 	w := httptest.NewRecorder()
 	m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := session.FromContext(r.Context()).Set(r.Context(), "k", "v"); err != nil {
 			t.Error(err)
 		}
-	})).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		goAway(errors.New("the client has gone"))
+	})).ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
 	if w.Code != 500 || len(w.Result().Cookies()) != 0 {
 		t.Errorf("status %d, %v", w.Code, w.Header())
+	}
+	if cause := context.Cause(backend.context); !errors.Is(cause, context.DeadlineExceeded) {
+		t.Errorf("the call ended because of: %v", cause)
+	}
+	if got := backend.context.Value(tenant{}); got != "a tenant" {
+		t.Errorf("the call got the value %v of the request", got)
 	}
 }
 

@@ -63,7 +63,15 @@ type requestContext struct {
 }
 
 // String names the context as those of package context are named.
-func (c *requestContext) String() string { return fmt.Sprint(c.Context) + ".WithSession" }
+func (c *requestContext) String() string { return nameOf(c.Context) + ".WithSession" }
+
+// nameOf gives the name of a context, and nothing of what it holds.
+func nameOf(ctx context.Context) string {
+	if named, ok := ctx.(fmt.Stringer); ok {
+		return named.String()
+	}
+	return fmt.Sprintf("%T", ctx)
+}
 
 // Format writes what String gives, whatever the verb.
 func (c *requestContext) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
@@ -150,11 +158,12 @@ func (*savingContext) Done() <-chan struct{} { return nil }
 // Err gives nil.
 func (*savingContext) Err() error { return nil }
 
-// Value gives those of the request.
-func (c *savingContext) Value(key any) any { return c.Context.Value(key) }
+// Value gives those of the request, but for what package context keeps there of
+// its end.
+func (c *savingContext) Value(key any) any { return context.WithoutCancel(c.Context).Value(key) }
 
 // String names the context as those of package context are named.
-func (c *savingContext) String() string { return fmt.Sprint(c.Context) + ".Saving" }
+func (c *savingContext) String() string { return nameOf(c.Context) + ".Saving" }
 
 // Format writes what String gives, whatever the verb.
 func (c *savingContext) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }

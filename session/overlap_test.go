@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -301,6 +302,23 @@ func TestA8_RemoveAndClearReachWhatAnotherRequestWroteMeanwhile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ownContext is what a framework may put into a request: it has no name of its
+// own for fmt to print.
+type ownContext struct {
+	context.Context
+	values map[string]string
+}
+
+func TestA19_AContextPrintsNothingOfTheContextsItIsMadeOf(t *testing.T) {
+	e := newEnv(t)
+	r := httptest.NewRequestWithContext(&ownContext{t.Context(), map[string]string{"k": "top secret"}}, http.MethodGet, "/", nil)
+	e.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if text := fmt.Sprint(r.Context()); text != "*session_test.ownContext.WithSession" {
+			t.Errorf("it prints %q", text)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r)
 }
 
 func TestA19_AContextPrintsNothingOfItsSession(t *testing.T) {
