@@ -27,19 +27,20 @@ func effectiveName(cfg config.CookieConfig) string {
 	return cfg.Name
 }
 
-// cookieForm is what all cookies of a Manager have in common.
+// cookieForm is what the cookies of a Manager have in common: the parts of the
+// text of a Set-Cookie header, which http.Cookie would put together, and check,
+// for every response anew.
 type cookieForm struct {
-	template http.Cookie // with every attribute and no value
-	// The text of a Set-Cookie header is that of http.Cookie, which would put it
-	// together, and check each part, for every response anew.
-	name   string // with the "="
-	before string // the attributes that stand before Max-Age
-	after  string // those after it
-	taken  string // the whole text of the cookie that takes the client's away
+	name    string // with the "="
+	before  string // the attributes that stand before Max-Age
+	after   string // those after it
+	removal string // a whole text: that of the cookie that takes the client's away
 }
 
-func newCookieForm(cfg config.CookieConfig) cookieForm {
-	f := cookieForm{template: http.Cookie{
+const maxAgeText = "; Max-Age="
+
+func newCookieForm(cfg config.CookieConfig) (f cookieForm) {
+	c := http.Cookie{
 		Name:        effectiveName(cfg),
 		Path:        cfg.Path,
 		Domain:      cfg.Domain,
@@ -51,80 +52,53 @@ func newCookieForm(cfg config.CookieConfig) cookieForm {
 			config.SameSiteStrict: http.SameSiteStrictMode,
 			config.SameSiteNone:   http.SameSiteNoneMode,
 		}[cfg.SameSite],
-	}}
-	f.name = f.template.Name + "="
-	attributes := f.cookie(outgoing{maxAge: 1}).String()[len(f.name):]
-	f.before, f.after, _ = strings.Cut(attributes, maxAgeText+"1")
-	f.taken = f.cookie(outgoing{remove: true}).String()
+		MaxAge: 1,
+	}
+	f.name = c.Name + "="
+	f.before, f.after, _ = strings.Cut(c.String()[len(f.name):], maxAgeText+"1")
+	// The same attributes, without which a browser would keep the cookie.
+	c.MaxAge, c.Expires = -1, time.Unix(1, 0)
+	f.removal = c.String()
 	return f
 }
 
-const maxAgeText = "; Max-Age="
-
-// outgoing is a cookie that is to be sent.
-type outgoing struct {
-	value  string
-	maxAge int // seconds; 0 for a cookie that ends with the browser
-	// remove: the one that takes the client's away, with the same attributes,
-	// without which a browser would keep it.
-	remove bool
-}
-
-// cookie gives c as a cookie.
-func (f *cookieForm) cookie(c outgoing) *http.Cookie {
-	cookie := f.template
-	cookie.Value, cookie.MaxAge = c.value, c.maxAge
-	if c.remove {
-		cookie.MaxAge = -1
-		cookie.Expires = time.Unix(1, 0)
-	}
-	return &cookie
-}
-
-// text gives c as the text of a Set-Cookie header.
-func (f *cookieForm) text(c outgoing) string {
-	switch {
-	case c.remove:
-		return f.taken
-	case c.maxAge == 0:
-		return f.name + c.value + f.before + f.after
-	}
-	return f.name + c.value + f.before + maxAgeText + strconv.Itoa(c.maxAge) + f.after
-}
-
-// outgoing gives the cookie that brings the client to where the session is;
-// tell is false when it is there already. It is called with the session locked,
-// after a save.
-func (s *Session) outgoing() (c outgoing, tell bool) {
+// outgoing gives the cookie that brings the client to where the session is, as
+// the text of a Set-Cookie header, "" when it is there already. It is called
+// with the session locked, after a save.
+func (s *Session) outgoing() string {
 	if s.m.sendAlways {
 		s.open()
 	}
 	if s.touched == nil || s.ended != nil {
-		return outgoing{}, false
+		return ""
 	}
 	if !s.begun {
 		if !s.held.present {
-			return outgoing{}, false
+			return ""
 		}
 		s.held = heldCookie{}
-		return outgoing{remove: true}, true
+		return s.m.cookie.removal
 	}
 	now := payload{record: s.record, id: s.id, began: s.began, expires: s.expires, terms: s.terms}
 	if s.held.valid && s.held.payload == now && !s.clientChanged && !s.m.sendAlways {
-		return outgoing{}, false
+		return ""
 	}
-	text := now.append(make([]byte, 0, maxPayload))
+	content := now.append(make([]byte, 0, maxPayload))
 	if client := s.client.state(); len(client) > 0 {
-		text = statecodec.Append(text, client)
+		content = statecodec.Append(content, client)
 	}
-	c.value = s.m.sealer.Seal(text)
+	text := append(make([]byte, 0, 512), s.m.cookie.name...) // longer ones take a little longer
+	text = s.m.sealer.Append(text, content)
+	text = append(text, s.m.cookie.before...)
 	if s.persistent() {
 		if s.asOf == 0 { // untouched, and sent all the same
 			s.asOf = s.m.now()
 		}
-		c.maxAge = max(1, int((s.expires-s.asOf+999)/1000))
+		text = append(text, maxAgeText...)
+		text = strconv.AppendInt(text, max(1, (s.expires-s.asOf+999)/1000), 10)
 	}
+	text = append(text, s.m.cookie.after...)
 	s.held = heldCookie{present: true, valid: true, payload: now}
 	s.clientChanged = false
-	return c, true
+	return string(text)
 }

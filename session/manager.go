@@ -115,6 +115,7 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 	}
 	m := &Manager{
 		store:           s,
+		cookieName:      effectiveName(cfg.Cookie),
 		cookie:          newCookieForm(cfg.Cookie),
 		handleError:     o.handleError,
 		clock:           o.clock,
@@ -136,7 +137,6 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 		sendAlways:      cfg.Cookie.Send == config.SendAlways,
 		signed:          cfg.Cookie.Crypto == config.CryptoSign,
 	}
-	m.cookieName = m.cookie.template.Name
 	if m.handleError == nil {
 		m.handleError = m.DefaultErrorHandler
 	}
@@ -234,26 +234,24 @@ func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error
 	if s.m != m {
 		return nil, errForeign
 	}
-	c, tell, err := s.finalize(ctx)
-	if err != nil || !tell {
+	text, err := s.finalize(ctx)
+	if err != nil || text == "" {
 		return nil, err
 	}
-	return m.cookie.cookie(c), nil
+	return http.ParseSetCookie(text)
 }
 
 // errForeign is what a Manager returns for the session of another one.
 var errForeign = errors.New("session: the session is another Manager's")
 
-// finalize is the one way from a session to its cookie; tell reports whether
-// there is one to send.
-func (s *Session) finalize(ctx context.Context) (c outgoing, tell bool, err error) {
+// finalize is the one way from a session to its cookie, as outgoing gives it.
+func (s *Session) finalize(ctx context.Context) (cookie string, err error) {
 	if s.touched != nil {
 		if err := s.save(ctx); err != nil {
-			return outgoing{}, false, err
+			return "", err
 		}
 	}
-	c, tell = s.outgoing()
-	return c, tell, nil
+	return s.outgoing(), nil
 }
 
 // now is the time in Unix milliseconds.

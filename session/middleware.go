@@ -118,14 +118,14 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 	s.mu.Lock()
 	defer s.unlockSaving()
 	defer func() { s.started = true }()
-	c, tell, err := s.finalize(x.saving())
+	cookie, err := s.finalize(x.saving())
 	if err != nil {
 		s.closed, s.refused = true, true
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
 	s.settled = s.edits
-	if tell {
-		setCookie(header, s.m.cookie.text(c))
+	if cookie != "" {
+		setCookie(header, cookie)
 	}
 	return nil
 }

@@ -125,9 +125,12 @@ func (s *Sealer) Size(n int) int {
 	return encoding.EncodedLen(headerSize + n + sha256.Size)
 }
 
-// Seal gives the text for payload, which it copies before it hands it on: so
-// the caller can have it on its stack.
-func (s *Sealer) Seal(payload []byte) string {
+// Seal gives the text for payload.
+func (s *Sealer) Seal(payload []byte) string { return string(s.Append(nil, payload)) }
+
+// Append appends the text for payload to dst. It copies payload before it hands
+// it on: so the caller can have both on its stack.
+func (s *Sealer) Append(dst, payload []byte) []byte {
 	k := &s.keys[0]
 	var sealed []byte
 	if s.scheme == Encrypt {
@@ -144,8 +147,7 @@ func (s *Sealer) Seal(payload []byte) string {
 		sealed = append(sealed, payload...)
 		sealed = k.sign(sealed)
 	}
-	var few [512]byte // the text of a usual payload is written here first
-	return string(encoding.AppendEncode(few[:0], sealed))
+	return encoding.AppendEncode(dst, sealed)
 }
 
 // sign appends the signature of text and of the name.
