@@ -60,12 +60,13 @@ func fill(text string, parts map[string]string) (string, error) {
 	return text, nil
 }
 
-// missed says which goals are, in a sentence.
+// missed says which goals are, and what they are up against.
 func missed(r *results) string {
 	var names []string
 	for _, g := range goals() {
 		if reached, met, ok := g.measure(r); ok && !met {
-			names = append(names, fmt.Sprintf("- %s: %s is the goal, %s was reached.", g.name, g.target, reached))
+			line := fmt.Sprintf("- %s: %s is the goal, %s was reached. %s", g.name, g.target, reached, g.why(r))
+			names = append(names, strings.TrimSpace(line))
 		}
 	}
 	if len(names) == 0 {

@@ -102,6 +102,11 @@ func (r *results) redis(library string) (redisFigures, bool) {
 	return find(r.Redis, func(f redisFigures) bool { return f.Library == library })
 }
 
+func (r *results) profile(library string, sc scenario) []area {
+	f, _ := find(r.Profiles, func(f profileFigures) bool { return f.Library == library && f.Scenario == sc })
+	return f.Areas
+}
+
 func find[T any](all []T, is func(T) bool) (found T, ok bool) {
 	for _, f := range all {
 		if is(f) {
