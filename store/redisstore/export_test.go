@@ -52,6 +52,12 @@ var Dial = dial
 // Slot gives the slot of a key.
 var Slot = slot
 
+// PackState and UnpackState are how a state is packed.
+var (
+	PackState   = packState
+	UnpackState = unpackState
+)
+
 // MaxNotes is how many notes a shard of the near cache has room for.
 const MaxNotes = maxNotes
 

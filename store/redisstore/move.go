@@ -64,7 +64,7 @@ func (s *Store) attemptMove(ctx context.Context, m move, before string, ch store
 	if err != nil {
 		return false, 0, err
 	}
-	a, err := s.say(ctx, commitScript, m.from, m.name, d.version, milliseconds(store.Grace))
+	a, err := s.say(ctx, commitScript, m.from, m.name, d.version(), milliseconds(store.Grace))
 	if err != nil {
 		return false, 0, err
 	}
@@ -81,10 +81,8 @@ func (s *Store) attemptMove(ctx context.Context, m move, before string, ch store
 
 // departure is a record as it was when it departed.
 type departure struct {
-	version string
 	expires time.Time
-	fields  []string // and values, in turn
-	subject string
+	parts   []string // version, creation, subject and state, as the scripts have them
 }
 
 func (s *Store) depart(ctx context.Context, m move, ifVersion uint64) (departure, error) {
@@ -109,24 +107,23 @@ func (s *Store) depart(ctx context.Context, m move, ifVersion uint64) (departure
 }
 
 func readDeparture(message rueidis.RedisMessage, asked time.Time) (departure, bool) {
-	parts, err := message.ToArray()
-	if err != nil || len(parts) != 4 {
+	all, err := message.ToArray()
+	if err != nil || len(all) != 6 {
 		return departure{}, false
 	}
-	version, err1 := parts[1].ToString()
-	left, err2 := parts[2].AsInt64()
-	fields, err3 := parts[3].AsStrSlice()
-	if errors.Join(err1, err2, err3) != nil || len(fields)%2 != 0 {
+	left, err := all[1].AsInt64()
+	if err != nil {
 		return departure{}, false
 	}
-	d := departure{version: version, expires: asked.Add(time.Duration(left) * time.Millisecond), fields: fields}
-	for i := 0; i < len(fields); i += 2 {
-		if fields[i] == "s" {
-			d.subject = fields[i+1]
-		}
+	d := departure{expires: asked.Add(time.Duration(left) * time.Millisecond)}
+	for _, part := range all[2:] {
+		d.parts = append(d.parts, text(part))
 	}
 	return d, true
 }
+
+func (d departure) version() string { return d.parts[0] }
+func (d departure) subject() string { return d.parts[2] }
 
 // arrive writes the changed record under the new key, as one that is moving,
 // after it was entered in the index of its subject.
@@ -139,12 +136,12 @@ func (s *Store) arrive(ctx context.Context, m move, before string, d departure, 
 		script:  arriveScript,
 		names:   []string{m.to},
 		takes:   m.to,
-		subject: d.subject,
+		subject: d.subject(),
 		ttl:     left,
 		args: func(e entered) []string {
 			own := append([]string{
-				m.from, m.name, before, milliseconds(left), milliseconds(moving), strconv.Itoa(len(d.fields)),
-			}, d.fields...)
+				m.from, m.name, before, milliseconds(left), milliseconds(moving),
+			}, d.parts...)
 			return changeArgs(ch, e, own...)
 		},
 	}

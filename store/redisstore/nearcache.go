@@ -313,13 +313,16 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 	return rec, hit, err
 }
 
-// parseCached is parseHash of an answer to HGETALL.
+// parseCached reads an answer to HGETALL.
 func parseCached(hash rueidis.RedisMessage, remaining int64) (store.Record, error) {
 	fields, err := hash.AsMap()
 	if err != nil {
 		return store.Record{}, errNotPlain
 	}
-	return parseHash(fields, remaining)
+	if len(fields) == 0 {
+		return store.Record{}, store.ErrNotFound
+	}
+	return partsOf(fields).record(remaining)
 }
 
 // left gives what is left of a time to live that was cached.

@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,6 +28,11 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 	holds := func(n int, want map[string]string, atMost time.Duration) {
 		t.Helper()
 		got, err := command(t, client, "HGETALL", name(n)).AsStrMap()
+		if packed, ok := got["d"]; ok { // the keys of a map have no order
+			state, _ := redisstore.UnpackState(packed, []byte(packed))
+			all, _ := json.Marshal(state)
+			got["d"] = string(all)
+		}
 		if err != nil || !maps.Equal(got, want) {
 			t.Errorf("the hash is %v, error %v, want %v", got, err, want)
 		}
@@ -37,14 +43,14 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 	}
 
 	// Keys of the state that look like the fields of the record's own.
-	rec := record("", `""`, "f", `"2"`, "v", `7`, "s", `"x"`, "m", `"deleted"`, ":c", `{"a":1}`)
+	rec := record("", `""`, "h", `"2"`, "d", `7`, "s", `"x"`, "m", `"deleted"`)
 	rec.Subject = "user-1"
 	if err := s.Create(t.Context(), key(1), rec); err != nil {
 		t.Fatal(err)
 	}
 	holds(1, map[string]string{
-		"f": "1", "v": "1", "c": "1700000000123", "s": "user-1", "x": "3660000",
-		":": `""`, ":f": `"2"`, ":v": `7`, ":s": `"x"`, ":m": `"deleted"`, "::c": `{"a":1}`,
+		"h": "1 1 1700000000123", "s": "user-1", "x": "3660000",
+		"d": `{"":"","d":7,"h":"2","m":"deleted","s":"x"}`,
 	}, time.Hour)
 
 	nobody := ""
@@ -52,13 +58,18 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 	if err := s.ChangeKey(t.Context(), key(1), key(2), ch); err != nil {
 		t.Fatal(err)
 	}
-	holds(1, map[string]string{"f": "1", "m": "renewed"}, store.Grace)
-	holds(2, map[string]string{"f": "1", "v": "2", "c": "1700000000123", ":v": `8`}, 2*time.Hour)
+	holds(1, map[string]string{"m": "renewed"}, store.Grace)
+	holds(2, map[string]string{"h": "1 2 1700000000123", "d": `{"v":8}`}, 2*time.Hour)
+
+	if err := s.Update(t.Context(), key(2), store.Change{Remove: []string{"v"}}); err != nil {
+		t.Fatal(err)
+	}
+	holds(2, map[string]string{"h": "1 3 1700000000123"}, 2*time.Hour)
 
 	if err := s.Delete(t.Context(), key(2)); err != nil {
 		t.Fatal(err)
 	}
-	holds(2, map[string]string{"f": "1", "m": "deleted"}, store.Grace)
+	holds(2, map[string]string{"m": "deleted"}, store.Grace)
 }
 
 func TestTheDefaultNamespace(t *testing.T) {
@@ -87,15 +98,17 @@ func TestC9_WhatIsNotARecordStaysAsItIs(t *testing.T) {
 		"a list":                   {{"RPUSH", "", "x"}},
 		"a set":                    {{"SADD", "", "f"}},
 		"a hash of somebody else":  {{"HSET", "", "user", "1"}},
-		"a later format":           {{"HSET", "", "f", "2", "v", "1", "c", "1"}},
-		"no format":                {{"HSET", "", "v", "1", "c", "1", ":a", "1"}},
-		"no version":               {{"HSET", "", "f", "1", "c", "1", ":a", "1"}},
-		"a version of letters":     {{"HSET", "", "f", "1", "v", "one", "c", "1"}},
-		"a version of many digits": {{"HSET", "", "f", "1", "v", "9223372036854775807", "c", "1"}},
-		"no creation time":         {{"HSET", "", "f", "1", "v", "1", ":a", "1"}},
-		"a creation time of words": {{"HSET", "", "f", "1", "v", "1", "c", "now"}},
-		"a mark of another kind":   {{"HSET", "", "f", "1", "m", "frozen"}},
-		"a record without expiry":  {{"HSET", "", "f", "1", "v", "1", "c", "1"}, {"PERSIST", ""}},
+		"a later format":           {{"HSET", "", "h", "2 1 1", "d", "\x81\xa1a\xa11"}},
+		"no head":                  {{"HSET", "", "d", "\x81\xa1a\xa11"}},
+		"a head with no format":    {{"HSET", "", "h", "1 1"}},
+		"a version of letters":     {{"HSET", "", "h", "1 one 1"}},
+		"a version of many digits": {{"HSET", "", "h", "1 9223372036854775807 1"}},
+		"a version below zero":     {{"HSET", "", "h", "1 -1 1"}},
+		"no creation time":         {{"HSET", "", "h", "1 1 "}},
+		"a creation time of words": {{"HSET", "", "h", "1 1 now"}},
+		"more in its head":         {{"HSET", "", "h", "1 1 1 1"}},
+		"a mark of another kind":   {{"HSET", "", "m", "frozen"}},
+		"a record without expiry":  {{"HSET", "", "h", "1 1 1"}, {"PERSIST", ""}},
 	}
 	for kind, commands := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -142,6 +155,47 @@ func TestC9_WhatIsNotARecordStaysAsItIs(t *testing.T) {
 			}
 			if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrEnded) {
 				t.Errorf("load after delete: %v, want ErrEnded", err)
+			}
+		})
+	}
+}
+
+// A record whose state cannot be read is corrupt for what needs the state, and as
+// good as any other for what does not.
+func TestC9_AStateThatCannotBeReadStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	for kind, packed := range map[string]string{
+		"text": `{"a":1}`, "a number": "\x01", "an early end": "\x81\xa1a\xa9",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace()
+			s := redisstore.New(client, redisstore.WithNamespace(namespace))
+			if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+				t.Fatal(err)
+			}
+			name := namespace + key(1).String()
+			command(t, client, "HSET", name, "d", packed)
+			before := dump(t, client, name)
+			_, load := s.Load(t.Context(), key(1))
+			for what, err := range map[string]error{
+				"load":       load,
+				"update":     s.Update(t.Context(), key(1), store.Change{Set: state("b", `1`)}),
+				"change key": s.ChangeKey(t.Context(), key(1), key(2), store.Change{Remove: []string{"b"}}),
+			} {
+				if !errors.Is(err, store.ErrCorrupt) {
+					t.Errorf("%s: %v, want ErrCorrupt", what, err)
+				}
+			}
+			if after := dump(t, client, name); after != before {
+				t.Errorf("it is %q now, it was %q", after, before)
+			}
+			if err := s.Update(t.Context(), key(1), store.Change{Clear: true, Set: state("b", `1`)}); err != nil {
+				t.Errorf("clear: %v", err)
+			}
+			if rec, err := s.Load(t.Context(), key(1)); err != nil || len(rec.State) != 1 || rec.Version != 2 {
+				t.Errorf("after it was cleared: version %d, %d keys, error %v", rec.Version, len(rec.State), err)
 			}
 		})
 	}

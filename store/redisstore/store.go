@@ -141,20 +141,19 @@ func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
 }
 
 // loadPlain reads without a script, which takes Redis a third of the time. Other
-// clients come between the commands, and so it reads which record of which
-// version there is, the time to live, and then all of it: every change has a
-// version of its own, and every record a time at which it was created, so that
-// where both are the same before and after, the time to live was of that one, too.
-// Where they are not, and wherever there is something else than a record or a
-// mark, it returns errNotPlain.
+// clients come between the commands, and so it reads the head of the record, the
+// time to live, and then all of it: every change makes another head, so that
+// where it is the same before and after, the time to live was of that record and
+// version, too. Where it is not, and wherever there is something else than a
+// record or a mark, it returns errNotPlain.
 //
 // It is not for a cluster, where the client may send some of the commands again
 // and change their order.
 func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, error) {
 	name := s.name(key)
-	var all []rueidis.RedisResult
+	var all []rueidis.RedisResult // of an answer, and not to be read without one
 	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		all = s.client.DoMulti(ctx, s.read("HMGET", name, "v", "c"), s.read("PTTL", name), s.read("HGETALL", name))
+		all = s.client.DoMulti(ctx, s.read("HGET", name, "h"), s.along("PTTL", name), s.along("HMGET", name, "h", "d", "s", "m"))
 		return all[2]
 	})
 	if reply.err != nil {
@@ -163,19 +162,21 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 		}
 		return store.Record{}, reply.err
 	}
-	fields, err := reply.message.AsMap()
-	if err != nil {
-		return store.Record{}, errNotPlain
-	}
-	before, err := all[0].ToArray()
-	if err != nil || text(before[0]) != text(fields["v"]) || text(before[1]) != text(fields["c"]) {
-		return store.Record{}, errNotPlain
-	}
 	remaining, err := all[1].AsInt64()
 	if err != nil {
 		return store.Record{}, errNotPlain
 	}
-	return parseHash(fields, remaining)
+	if remaining == absent {
+		return store.Record{}, store.ErrNotFound
+	}
+	fields, err := reply.message.ToArray()
+	if err != nil || len(fields) != 4 {
+		return store.Record{}, errNotPlain
+	}
+	if head, _ := all[0].ToString(); head != text(fields[0]) {
+		return store.Record{}, errNotPlain
+	}
+	return parts{head: fields[0], data: fields[1], subject: fields[2], mark: fields[3]}.record(remaining)
 }
 
 // read makes a command that may be sent again, as it only reads, but that the
@@ -183,6 +184,12 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 // may be old.
 func (s *Store) read(command, name string, args ...string) rueidis.Completed {
 	return s.client.B().Arbitrary(command).Keys(name).Args(args...).Build().ToRetryable()
+}
+
+// along is read for a pipeline, which goes where its first command does: to find
+// a slot takes time.
+func (s *Store) along(command string, args ...string) rueidis.Completed {
+	return s.client.B().Arbitrary(command).Args(args...).Build().ToRetryable()
 }
 
 // Update implements [store.Backend].

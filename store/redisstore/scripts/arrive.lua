@@ -1,15 +1,14 @@
 -- KEYS: the new key
 -- ARGV: see merge; then the old key, the name of the move, the name of one
 --       before it that may be replaced (''), how many milliseconds the record
---       has to live if the change brings no TTL, how many it may be moving, the
---       number of values in the following list, and the fields and values of
---       the record in turn
+--       has to live if the change brings no TTL, how many it may be moving, and
+--       what depart has returned of the record, from its version on
 -- Returns 'ok' and the version, or what is in the way: 'duplicate', 'corrupt' or 'moving' (see
 -- why), or { 'index', subject, TTL } when the caller has to enter the record
 -- first.
 
 local key, ttl = KEYS[1], tonumber(ARGV[2])
-local origin, move, before, left, patience, copied = ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12]), ARGV[13], tonumber(ARGV[14])
+local origin, move, before, left, patience = ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12]), ARGV[13]
 if ttl == 0 then
   ttl = left
 end
@@ -23,26 +22,21 @@ elseif found == 'moving' and redis.call('HGET', key, 't') ~= before then
   return why(found, key)
 end
 
-local fields, subject = {}, ''
-for i = 15, 14 + copied, 2 do
-  -- What belongs to the old key stays there.
-  if string.sub(ARGV[i], 1, 1) ~= '@' and ARGV[i] ~= 'w' and ARGV[i] ~= 'x' then
-    fields[#fields + 1] = ARGV[i]
-    fields[#fields + 1] = ARGV[i + 1]
-    if ARGV[i] == 's' then
-      subject = ARGV[i + 1]
-    end
-  end
+local departed = {
+  left = left,
+  version = ARGV[14],
+  created = ARGV[15],
+  subject = ARGV[16] ~= '' and ARGV[16],
+  data = ARGV[17] ~= '' and ARGV[17],
+  spare = false,
+}
+local rec = merge(departed, 18)
+if not rec then
+  return 'corrupt'
 end
-if ARGV[4] == '1' then
-  subject = ARGV[5]
-end
-local spare
-if subject ~= '' then
-  spare = cover(key, subject, ttl, 0, ARGV[6], ARGV[7])
-  if not spare then
-    return { 'index', subject, ttl }
-  end
+local ask = sign(rec, departed, origin, key)
+if ask then
+  return ask
 end
 
 local over
@@ -51,21 +45,11 @@ if found == 'deleted' or found == 'renewed' then
 end
 redis.call('HSET', key, 'p', origin, 't', move, 'z', now() + ttl)
 if found == 'moving' then -- what an attempt of ours has left: all but what was there before it
-  local stale = {}
-  for _, field in ipairs(redis.call('HKEYS', key)) do
-    if not string.find(field, '^[ptzmew]$') then
-      stale[#stale + 1] = field
-    end
-  end
-  chunked('HDEL', key, stale, 1, #stale)
+  redis.call('HDEL', key, 'q', 'd', 's', 'x')
 end
 if over then
   redis.call('HSET', key, 'e', over)
 end
-chunked('HSET', key, fields, 1, #fields)
-local version = merge(key, 15 + copied)
-if spare then
-  redis.call('HSET', key, 'x', spare)
-end
+file(key, 'q', rec, NOTHING)
 redis.call('PEXPIRE', key, patience)
-return { 'ok', version }
+return { 'ok', rec.version }

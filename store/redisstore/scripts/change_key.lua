@@ -7,7 +7,7 @@
 
 local from, to, grace = KEYS[1], KEYS[2], ARGV[9]
 
-local found = check(from)
+local found, before = check(from)
 if found ~= 'live' then
   return why(found, from)
 end
@@ -17,28 +17,22 @@ if taken == 'live' then
 elseif taken == 'corrupt' or taken == 'moving' then
   return why(taken, to)
 end
-local ask, complete = prepare(from, to)
+local rec = merge(before, 10)
+if not rec then
+  return 'corrupt'
+end
+local ask = sign(rec, before, from, to)
 if ask then
   return ask
 end
 
--- As in merge: what fails where Redis is out of memory comes first. Of both
--- keys, w stays where it is: it is of the key, not of the record.
-redis.call('HSET', to, 'f', FORMAT)
+-- What fails where Redis is out of memory comes first, as in file. Of both keys,
+-- w stays where it is: it is of the key, not of the record.
+file(to, 'h', rec, NOTHING)
 if taken ~= 'none' then
   redis.call('HDEL', to, 'm')
 end
-local fields, left = redis.call('HGETALL', from), redis.call('PTTL', from)
-for i = #fields - 1, 1, -2 do
-  if fields[i] == 'w' or string.sub(fields[i], 1, 1) == '@' then
-    table.remove(fields, i + 1)
-    table.remove(fields, i)
-  end
-end
-chunked('HSET', to, fields, 1, #fields)
-redis.call('PEXPIRE', to, left)
-local version = merge(to, 10)
-extend(to)
-complete()
-leave(from, 'renewed', grace)
-return { 'ok', version }
+redis.call('PEXPIRE', to, ARGV[2] ~= '0' and ARGV[2] or before.left)
+resign(rec, before, from, to)
+leave(from, found, 'renewed', grace)
+return { 'ok', rec.version }

@@ -7,16 +7,16 @@
 
 local key, move = KEYS[1], ARGV[1]
 
-local found, version = look(key)
+local found, rec = look(key)
 if found ~= 'live' then
   return why(found, key)
 end
 if not noted(key, move) then
   return 'refused'
 end
-if version ~= ARGV[2] then
+if rec.version ~= ARGV[2] then
   redis.call('HDEL', key, '@' .. move)
   return 'changed'
 end
-leave(key, 'renewed', ARGV[3], move)
+leave(key, found, 'renewed', ARGV[3], move)
 return 'ok'

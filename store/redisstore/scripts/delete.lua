@@ -7,15 +7,15 @@
 
 local key, grace, reach, subject = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 
-local found = look(key)
+local found, rec = look(key)
 if found ~= 'live' and (found ~= 'corrupt' or subject ~= '') then
   return why(found, key)
 end
-local signed = found == 'live' and redis.call('HGET', key, 's')
+local signed = rec and rec.subject
 if subject ~= '' and signed ~= subject then
   return 'none'
 end
-leave(key, 'deleted', grace)
+leave(key, found, 'deleted', grace)
 if signed and reach == 'here' then
   forget(key, signed)
 end

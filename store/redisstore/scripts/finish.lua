@@ -7,15 +7,17 @@ local key, move = KEYS[1], ARGV[1]
 if redis.call('TYPE', key).ok ~= 'hash' then
   return 'ok'
 end
-local moving, expires, mark, over = unpack(redis.call('HMGET', key, 't', 'z', 'm', 'e'))
+local moving, begin, expires, mark, over = unpack(redis.call('HMGET', key, 't', 'q', 'z', 'm', 'e'))
 if moving ~= move then
   return 'ok'
 end
 if ARGV[2] == 'committed' then
-  redis.call('HDEL', key, 'p', 't', 'z', 'm', 'e')
+  redis.call('HDEL', key, 'p', 't', 'z', 'm', 'e') -- first, as Redis does not refuse it when it is out of memory
+  redis.call('HSET', key, 'h', begin)
+  redis.call('HDEL', key, 'q')
   redis.call('PEXPIREAT', key, expires)
 elseif mark and tonumber(over) > now() then
-  leave(key, mark, tonumber(over) - now())
+  leave(key, 'moving', mark, tonumber(over) - now())
 else
   redis.call('UNLINK', key)
 end

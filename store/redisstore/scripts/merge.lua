@@ -1,96 +1,84 @@
 -- What the scripts that change a record share.
 -- ARGV: the version that the record must have (0: any), TTL in milliseconds
 --       (0: as it is), '1' to clear, '1' to set the subject, the subject, reach
---       and promised (see cover), the number of state fields to remove. After
---       these, and whatever the script has of its own: the fields to remove,
---       then the fields to set and their JSON texts in turn.
+--       and promised (see cover), the number of state keys to remove. After
+--       these, and whatever the script has of its own: the keys to remove, then
+--       the keys to set and their JSON texts in turn.
 
 -- check is look, and 'conflict' where the record has another version.
 local function check(key)
-  local found, version = look(key)
-  if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= version then
+  local found, rec = look(key)
+  if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= rec.version then
     return 'conflict'
   end
-  return found, version
+  return found, rec
 end
 
--- prepare sees to the index before the record under from becomes, under to,
--- what ARGV says. It returns nil, or what the script has to return because the
--- caller has to enter the record first; and a function that does, after merge,
--- what is left to do.
-local function prepare(from, to)
-  local ttl, signs, reach, promised = tonumber(ARGV[2]), ARGV[4], ARGV[6], ARGV[7]
-  if from == to and ttl == 0 and signs == '0' then
-    return nil, function() end
-  end
-  local before, spare = unpack(redis.call('HMGET', from, 's', 'x'))
-  local after = before
-  if signs == '1' then
-    after = ARGV[5] ~= '' and ARGV[5]
-  end
-  local left = redis.call('PTTL', from)
-  if ttl == 0 then
-    ttl = left
-  end
-
-  local kept
-  if after then
-    local held = 0
-    if from == to and before == after and whole(spare) then
-      held = left + spare
-    end
-    kept = cover(to, after, ttl, held, reach, promised)
-    if not kept then
-      return { 'index', after, ttl }
-    end
-  end
-  return nil, function()
-    if kept then
-      redis.call('HSET', to, 'x', kept)
-    else
-      redis.call('HDEL', to, 'x')
-    end
-    if before and reach == 'here' and (before ~= after or from ~= to) then
-      forget(from, before)
-    end
-  end
-end
-
--- merge does to the record under key what ARGV says, but for the TTL, and returns
--- its version. first is where its lists begin.
-local function merge(key, first)
-  local clear, signs, subject, removed = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[8])
-
-  -- First, because it is what fails where Redis is out of memory: nothing has
-  -- changed then, and what follows a write is no longer refused.
-  local version = redis.call('HINCRBY', key, 'v', 1)
-
-  if clear == '1' then
-    local fields = {}
-    for _, field in ipairs(redis.call('HKEYS', key)) do
-      if string.sub(field, 1, 1) == ':' then
-        fields[#fields + 1] = field
+-- merge gives what becomes of rec by ARGV, but for the subject and the TTL; nil
+-- if its state is none. first is where the lists begin.
+local function merge(rec, first)
+  local clear, removed = ARGV[3] == '1', tonumber(ARGV[8])
+  local data = rec.data
+  if clear or #ARGV >= first then
+    local state, readable = {}, true
+    if data and not clear then
+      readable, state = pcall(cmsgpack.unpack, data)
+      if not readable or type(state) ~= 'table' then
+        return nil
       end
     end
-    chunked('HDEL', key, fields, 1, #fields)
-  end
-  -- Removed before set: a key that is in both is written.
-  chunked('HDEL', key, ARGV, first, first + removed - 1)
-  chunked('HSET', key, ARGV, first + removed, #ARGV)
-
-  if signs == '1' then
-    if subject == '' then
-      redis.call('HDEL', key, 's')
-    else
-      redis.call('HSET', key, 's', subject)
+    -- Removed before set: a key that is in both is written.
+    for i = first, first + removed - 1 do
+      state[ARGV[i]] = nil
     end
+    for i = first + removed, #ARGV, 2 do
+      state[ARGV[i]] = ARGV[i + 1]
+    end
+    data = next(state) ~= nil and cmsgpack.pack(state)
   end
-  return version
+  return {
+    version = rec.version + 1,
+    created = rec.created,
+    data = data,
+    subject = rec.subject,
+    spare = rec.spare,
+  }
 end
 
--- extend gives the record under key the TTL that ARGV says.
-local function extend(key)
-  if ARGV[2] ~= '0' then
-    redis.call('PEXPIRE', key, ARGV[2])
+-- sign gives rec, which is to become of before and to be filed under the key to,
+-- the subject and the spare that ARGV means it to have, and sees to the index
+-- first. It returns nil, or what the script has to return because the caller has
+-- to enter the record before.
+local function sign(rec, before, from, to)
+  local ttl, signs, reach, promised = tonumber(ARGV[2]), ARGV[4], ARGV[6], ARGV[7]
+  if from == to and ttl == 0 and signs == '0' then
+    return nil
+  end
+  if signs == '1' then
+    rec.subject = ARGV[5] ~= '' and ARGV[5]
+  end
+  if ttl == 0 then
+    ttl = before.left
+  end
+  rec.spare = false
+  if rec.subject then
+    local held = 0
+    if from == to and rec.subject == before.subject and whole(before.spare) then
+      held = before.left + before.spare
+    end
+    local spare = cover(to, rec.subject, ttl, held, reach, promised)
+    if not spare then
+      return { 'index', rec.subject, ttl }
+    end
+    rec.spare = spare
+  end
+  return nil
+end
+
+-- resign takes the record that was under from out of the index that it is no
+-- longer in.
+local function resign(rec, before, from, to)
+  if before.subject and ARGV[6] == 'here' and (before.subject ~= rec.subject or from ~= to) then
+    forget(from, before.subject)
   end
 end

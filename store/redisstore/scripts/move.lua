@@ -13,9 +13,10 @@
 -- on: who meets it moving settles before it answers. A move that was never
 -- committed changes nothing.
 --
--- A record that is moving has these fields beside its own:
+-- A record that is moving has these fields beside its own, and no h:
 --   p  the old key
 --   t  the name of the move, of a fixed length
+--   q  its head
 --   z  when the record expires, by this server's clock
 --   m  the mark that was there before, if there was one
 --   e  when that mark is over

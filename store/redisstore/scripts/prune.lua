@@ -8,7 +8,5 @@ for _, entry in ipairs(ARGV) do
     dead[#dead + 1] = entry
   end
 end
-if #dead > 0 then
-  chunked('ZREM', index, dead, 1, #dead)
-end
+chunked('ZREM', index, dead)
 return 'ok'

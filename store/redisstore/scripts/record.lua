@@ -1,28 +1,25 @@
 -- What a record is, for every script. A hash a record:
---   f  the format of the record, '1'
---   v  its version
---   c  when it was created, in milliseconds since 1970
+--   h  its head: '1', which is the format of the record, its version, and when
+--      it was created in milliseconds since 1970, with a blank between them
+--   d  its state, packed by MessagePack: a map of keys to JSON texts; absent
+--      where there is none
 --   s  its subject; absent where nobody is signed in
 --   x  with a subject: how many milliseconds longer than the record its entry
 --      in the index of the subject lasts
---   :k the JSON text of the state key k; the colon keeps the two kinds apart
 -- It expires by the time to live of its key. The mark of a record that has
 -- ended is a hash of its own under the same key:
---   f  as above
 --   m  'deleted' or 'renewed'
 --   w  see move
 -- On a cluster a record that moves from one slot to another has more fields;
 -- move says which.
 
-local FORMAT = '1'
-
--- Longer numbers are not ours, and the next HINCRBY could fail half-way.
+-- whole says whether text is a number, and one that Lua counts with exactly.
 local function whole(text)
-  return text and #text <= 18 and string.find(text, '^%-?%d+$')
+  return text and #text <= 15 and string.find(text, '^%-?%d+$')
 end
 
 -- look says what is under key: 'none', 'deleted', 'renewed', 'corrupt',
--- 'moving', or 'live' and the version. A key of another type is an error for
+-- 'moving', or 'live' and the record. A key of another type is an error for
 -- HMGET, which must not end the script. Without a time to live it is not ours: a
 -- record that never expires would be a session that never ends.
 local function look(key)
@@ -30,24 +27,52 @@ local function look(key)
   if left == -2 then
     return 'none'
   end
-  local fields = redis.pcall('HMGET', key, 'f', 'v', 'c', 'm', 'p')
+  local fields = redis.pcall('HMGET', key, 'h', 'd', 's', 'x')
   if left < 0 or fields.err then
     return 'corrupt'
   end
-  local format, version, created, mark, origin = unpack(fields)
-  if format ~= FORMAT then
+  if not fields[1] then
+    local mark, origin = unpack(redis.call('HMGET', key, 'm', 'p'))
+    if origin then
+      return 'moving'
+    end
+    return (mark == 'deleted' or mark == 'renewed') and mark or 'corrupt'
+  end
+  local version, created = string.match(fields[1], '^1 (%d+) (%-?%d+)$')
+  if not version or #version > 14 or #created > 18 then
     return 'corrupt'
   end
-  if origin then
-    return 'moving'
+  return 'live', { left = left, version = version, created = created, data = fields[2], subject = fields[3], spare = fields[4] }
+end
+
+-- head gives the head of rec.
+local function head(rec)
+  return '1 ' .. rec.version .. ' ' .. rec.created
+end
+
+-- file makes the hash under key hold rec, with its head in the field begin, where
+-- it holds had; NOTHING for nothing. It sets before it removes, because to set is
+-- what fails where Redis is out of memory: nothing has changed then.
+local NOTHING = { data = false, subject = false, spare = false }
+
+local function file(key, begin, rec, had)
+  if rec.data and rec.subject == had.subject and rec.spare == had.spare then -- as most have it, at half the cost
+    redis.call('HSET', key, begin, head(rec), 'd', rec.data)
+    return
   end
-  if mark == 'deleted' or mark == 'renewed' then
-    return mark
+  local set, gone = { begin, head(rec) }, {}
+  for part, field in pairs({ data = 'd', subject = 's', spare = 'x' }) do
+    if rec[part] then
+      set[#set + 1] = field
+      set[#set + 1] = rec[part]
+    elseif had[part] then
+      gone[#gone + 1] = field
+    end
   end
-  if mark or not whole(version) or not whole(created) then
-    return 'corrupt'
+  redis.call('HSET', key, unpack(set))
+  if #gone > 0 then
+    redis.call('HDEL', key, unpack(gone))
   end
-  return 'live', version
 end
 
 -- now gives the time of this server in milliseconds since 1970.
@@ -68,37 +93,4 @@ local function why(found, key)
     mark = 'none'
   end
   return { found, key, origin, move, mark }
-end
-
--- chunked calls command on key with list[first] to list[last], some at a time:
--- Lua cannot unpack more than about 8000 values. The chunk is even, so that
--- fields and their values stay together.
-local function chunked(command, key, list, first, last)
-  for i = first, last, 1000 do
-    redis.call(command, key, unpack(list, i, math.min(i + 999, last)))
-  end
-end
-
--- leave puts a mark, and nothing else but w, under key for grace milliseconds.
--- move, if there is one, is added to w. The key is never absent meanwhile, nor is
--- it anywhere else between two commands of a script: while its slot moves to
--- another node of a cluster, a key that is absent is not this node's any more,
--- and the script would end half-way. And what removes comes first, as Redis does
--- not refuse that when it is out of memory.
-local function leave(key, mark, grace, move)
-  if redis.call('TYPE', key).ok ~= 'hash' then
-    redis.call('UNLINK', key)
-  end
-  local fields = {}
-  for _, field in ipairs(redis.call('HKEYS', key)) do
-    if field ~= 'f' and field ~= 'w' then
-      fields[#fields + 1] = field
-    end
-  end
-  chunked('HDEL', key, fields, 1, #fields)
-  redis.call('HSET', key, 'f', FORMAT, 'm', mark)
-  if move then
-    redis.call('HSET', key, 'w', string.sub(move .. (redis.call('HGET', key, 'w') or ''), 1, 8 * #move))
-  end
-  redis.call('PEXPIRE', key, grace)
 end

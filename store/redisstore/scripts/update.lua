@@ -6,15 +6,21 @@
 
 local key = KEYS[1]
 
-local found = check(key)
+local found, before = check(key)
 if found ~= 'live' then
   return why(found, key)
 end
-local ask, complete = prepare(key, key)
+local rec = merge(before, 9)
+if not rec then
+  return 'corrupt'
+end
+local ask = sign(rec, before, key, key)
 if ask then
   return ask
 end
-local version = merge(key, 9)
-extend(key)
-complete()
-return { 'ok', version }
+file(key, 'h', rec, before)
+if ARGV[2] ~= '0' then
+  redis.call('PEXPIRE', key, ARGV[2])
+end
+resign(rec, before, key, key)
+return { 'ok', rec.version }

@@ -7,7 +7,7 @@
 
 local key, move = KEYS[1], ARGV[1]
 
-local found, version = look(key)
+local found, rec = look(key)
 if found ~= 'live' then
   return why(found, key)
 end
@@ -15,7 +15,7 @@ if not noted(key, move) then
   return 'refused'
 end
 redis.call('HDEL', key, '@' .. move)
-if ARGV[2] ~= '0' and ARGV[2] ~= version then
+if ARGV[2] ~= '0' and ARGV[2] ~= rec.version then
   return 'conflict'
 end
 return 'ok'
