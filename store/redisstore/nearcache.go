@@ -300,8 +300,10 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 		return both[0]
 	})
 	if reply.err != nil {
-		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok {
-			return store.Record{}, false, errNotPlain // it may be of another type
+		// It may be of another type, or the connection was lost over which another
+		// caller was fetching it: the client does not ask again for those who wait.
+		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok || errors.Is(reply.err, rueidis.ErrDoCacheAborted) {
+			return store.Record{}, false, errNotPlain
 		}
 		return store.Record{}, false, reply.err
 	}

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"container/list"
 	"encoding/json"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -47,7 +48,8 @@ func newKept(key store.Key, rec store.Record, err error, from *teller, now, unti
 	k.names, k.ends, k.texts = make([]string, 0, len(rec.State)), make([]int, 0, len(rec.State)), make([]byte, 0, size)
 	for name, text := range rec.State {
 		k.texts = append(k.texts, text...)
-		k.names, k.ends = append(k.names, name), append(k.ends, len(k.texts))
+		// name may be part of the answer, which would be kept with it.
+		k.names, k.ends = append(k.names, strings.Clone(name)), append(k.ends, len(k.texts))
 	}
 	return k
 }

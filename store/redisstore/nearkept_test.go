@@ -238,3 +238,49 @@ func TestANearCacheKeepsWhatThereIsRoomFor(t *testing.T) {
 		t.Errorf("%d records are kept, want %d as before", after, kept)
 	}
 }
+
+// lost is a cache whose connection is lost while the first caller waits for what
+// another one fetches.
+type lost struct {
+	rueidis.CacheStore
+	once sync.Once
+}
+
+func (l *lost) Flight(name, word string, ttl time.Duration, now time.Time) (answer rueidis.RedisMessage, entry rueidis.CacheEntry) {
+	l.once.Do(func() {
+		_, _ = l.CacheStore.Flight(name, word, ttl, now)
+		_, entry = l.CacheStore.Flight(name, word, ttl, now)
+		l.Close(rueidis.ErrDoCacheAborted)
+	})
+	if entry != nil {
+		return answer, entry
+	}
+	return l.CacheStore.Flight(name, word, ttl, now)
+}
+
+// Who waits for an answer that another caller fetches asks Redis when the
+// connection is lost.
+func TestALoadThatWaitsForAnotherOutlastsTheirConnection(t *testing.T) {
+	t.Parallel()
+	loads := newLoadCounter()
+	s, err := redisstore.OpenOver(rueidis.ClientOption{InitAddress: []string{shared.Get(t).Addr()}, PipelineMultiplex: -1},
+		func(c rueidis.CacheStore) rueidis.CacheStore { return &lost{CacheStore: c} },
+		redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(time.Minute), loads.option)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	direct := open(t, redisstore.Connection{URL: shared.Get(t).URL()}, redisstore.WithNamespace(s.Namespace()))
+	if err := direct.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	// What is closed keeps nothing any more, so that the second load asks as well.
+	for range 2 {
+		if rec, err := s.Load(t.Context(), key(1)); err != nil || string(rec.State["a"]) != `1` {
+			t.Errorf("load: %s, error %v", rec.State, err)
+		}
+	}
+	if got := loads.counts(t); got["bypass"] != 1 || got["miss"] != 1 || got["hit"] != 0 {
+		t.Errorf("the loads were counted as %v, want one that goes past the cache and one that misses it", got)
+	}
+}

@@ -140,7 +140,7 @@ func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
 	}
 }
 
-// loadPlain reads without a script, which takes Redis a third of the time. Other
+// loadPlain reads without a script, which takes Redis a fraction of the time. Other
 // clients come between the commands, and so it reads the head of the record, the
 // time to live, and then all of it: every change makes another head, so that
 // where it is the same before and after, the time to live was of that record and

@@ -27,9 +27,9 @@ local function enter(index, entry, lasts)
   local time = now()
   local over = redis.call('ZSCORE', index, entry)
   if not over or tonumber(over) < time + lasts then
-    redis.call('ZADD', index, time + lasts, entry)
+    over = time + lasts
   end
-  redis.call('ZADD', index, time + NEW, '+' .. entry)
+  redis.call('ZADD', index, over, entry, time + NEW, '+' .. entry)
   redis.call('ZREMRANGEBYSCORE', index, '-inf', time)
   if redis.call('PTTL', index) < lasts then
     redis.call('PEXPIRE', index, lasts)
