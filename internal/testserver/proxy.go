@@ -83,9 +83,9 @@ func (p *Proxy) URL() string { return "redis://" + p.Addr() }
 // send to greet the server is.
 func (p *Proxy) Commands() int64 { return p.commands.Load() }
 
-// RoundTrips gives how many times clients have sent something: commands that
-// arrive together count once, commands that are sent when the answer to others
-// is there count again. It tells the round trips of one caller at a time;
+// RoundTrips gives how many times clients have sent something, but for the
+// greeting of a new connection and PING: commands that arrive together count
+// once, commands that are sent when the answer to others is there count again. It tells the round trips of one caller at a time;
 // those of several at once may arrive together.
 func (p *Proxy) RoundTrips() int64 { return p.roundTrips.Load() }
 
@@ -172,7 +172,11 @@ func (p *Proxy) requests(l *link) {
 		if err != nil {
 			return
 		}
-		if !strings.EqualFold(name, "PING") {
+		switch strings.ToUpper(name) {
+		case "PING":
+		case "HELLO", "CLIENT": // a new connection, which a client may make for any command
+			p.commands.Add(1)
+		default:
 			p.commands.Add(1)
 			counts = true
 		}
