@@ -50,9 +50,9 @@ func updateChecks() []check {
 		}},
 		{"C3 IfVersion is asked for of every change", func(e *env) {
 			rec := record("a", `1`)
+			since := time.Now()
 			e.create(newKey(1), rec)
 			want := first(rec)
-			since := time.Now()
 			for _, version := range []uint64{2, 3, 1 << 62} {
 				for _, ch := range changes() {
 					ch.IfVersion, ch.TTL = version, 5*hour
