@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -26,10 +25,10 @@ type reply struct {
 	err     error
 }
 
-// call runs f and returns when ctx ends, whether f has returned or not. The
-// client itself does not always look at the context: not while another caller
-// is connecting, nor while its queue is full because Redis hangs. So f has a
-// goroutine of its own, unless the line is known to be open.
+// call runs f, in a goroutine of its own, and returns when ctx ends, whether f
+// has returned or not. The client itself does not always look at the context:
+// not while another caller is connecting, nor while its queue is full because
+// Redis hangs.
 func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisResult) reply {
 	if s.refused != nil {
 		return reply{err: s.refused}
@@ -40,62 +39,13 @@ func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisR
 	if ctx.Done() == nil {
 		return s.attempt(ctx, f)
 	}
-	if s.line.enter() {
-		r := s.attempt(ctx, f)
-		s.line.leave()
-		s.line.note(r.err)
-		return r
-	}
 	done := make(chan reply, 1)
-	go func() {
-		r := s.attempt(ctx, f)
-		if s.single {
-			s.line.note(r.err)
-		}
-		done <- r
-	}()
+	go func() { done <- s.attempt(ctx, f) }()
 	select {
 	case r := <-done:
 		return r
 	case <-ctx.Done():
 		return reply{err: ctx.Err()}
-	}
-}
-
-// line is what is known of the way to a single Redis. It is open when the last
-// call was answered; then the client is called without a goroutine, which is
-// most of what a call costs this side. No more callers do so at once than find
-// room in its queue, so that none waits for a place in it when Redis hangs; and
-// the first that gives up closes the line for those to come. Only one that comes
-// in the very moment in which the connection is lost may wait for the next one,
-// for the time that is given to connect.
-type line struct {
-	open    atomic.Bool
-	callers atomic.Int64
-}
-
-// maxCallers is far less than the 1024 that the client's queue holds, unless an
-// application has chosen another length.
-const maxCallers = 64
-
-func (l *line) enter() bool {
-	if !l.open.Load() {
-		return false
-	}
-	if l.callers.Add(1) > maxCallers {
-		l.callers.Add(-1)
-		return false
-	}
-	return true
-}
-
-func (l *line) leave() { l.callers.Add(-1) }
-
-// note says what a call came to.
-func (l *line) note(err error) {
-	answered := err == nil || errors.Is(err, store.ErrFull) || errors.As(err, new(*rueidis.RedisError))
-	if l.open.Load() != answered { // written seldom, as all callers read it
-		l.open.Store(answered)
 	}
 }
 
@@ -139,13 +89,18 @@ func (s *Store) willPass(err error) bool {
 	return errors.Is(err, context.Canceled) || !s.single && errors.As(err, &dial) && dial.Op == "dial"
 }
 
-// ending is what the client sees of a context: that it ends, not when and why.
-// It would make the deadline of one caller that of a connection, and end the
-// connection, and with it the calls of others, when it passes.
+// ending is what the client sees of a context: that it has ended, not when it
+// will, nor why it has. With a deadline it would make that the one of a
+// connection, and end the connection, and with it the calls of others, when it
+// passes. And for a context that may end it takes a longer way through goroutines
+// of its own, where call waits already.
 type ending struct{ context.Context }
 
 // Deadline says that there is none.
 func (ending) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done gives nil.
+func (ending) Done() <-chan struct{} { return nil }
 
 // Err is nil or context.Canceled, so that nothing but a caller that has given
 // up gives this error; a server that does not answer gives another.

@@ -21,7 +21,6 @@ type Store struct {
 	namespace string
 	cluster   bool // keys are in slots, and a script reaches one of them
 	single    bool // there is one server, so that who cannot reach it need not wait for another
-	line      line
 	near      *nearCache
 	meters    metric.MeterProvider
 	refused   error // why the client cannot be used; nil where it can
