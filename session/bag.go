@@ -11,10 +11,10 @@ import (
 type bag struct {
 	known   bool                       // whether base is known
 	exact   bool                       // whether base is all there is: nobody else can have written since
+	cleared bool                       // everything of base is gone
 	base    map[string]json.RawMessage // what was there
 	set     map[string]json.RawMessage // written since
 	removed map[string]struct{}        // removed since; disjoint from set
-	cleared bool                       // everything of base is gone
 }
 
 // lookup gives the value under key. settled is false when only the unknown

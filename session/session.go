@@ -187,9 +187,7 @@ func (s *Session) open() {
 
 // begin makes what a touched session has, of one that has not begun.
 func (s *Session) begin() {
-	s.touched = &touched{}
-	s.server.begin()
-	s.client.begin()
+	s.touched = &touched{server: bag{known: true, exact: true}, client: bag{known: true, exact: true}}
 }
 
 // adopt goes on with what a cookie says.
