@@ -18,7 +18,7 @@ import (
 //	bytes     the state, as package statecodec writes it
 type entry struct {
 	block   string
-	expires int64 // in milliseconds since 1970
+	expires int64 // by the clock of the store, in milliseconds
 }
 
 // usualBlock is how long a block may be to be put together without the heap.

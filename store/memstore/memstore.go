@@ -12,7 +12,7 @@ import (
 // Store is a [store.Backend] in memory. It is safe for concurrent use; make
 // one with [New].
 type Store struct {
-	now      func() time.Time
+	clock    func() int64 // milliseconds since any moment
 	max      int64        // how many records may be held; 0: any number
 	held     atomic.Int64 // how many records are held, expired ones included
 	swept    atomic.Int64 // for how long, in nanoseconds, since a sweep last rested
@@ -29,9 +29,12 @@ var (
 // Option changes what [New] makes.
 type Option func(*Store)
 
-// WithClock makes records and marks expire by now instead of by [time.Now].
-// It is called by many goroutines at once.
-func WithClock(now func() time.Time) Option { return func(s *Store) { s.now = now } }
+// WithClock makes records and marks expire by now. It is called by many
+// goroutines at once. Without it they expire when their time has passed,
+// whatever becomes of the clock of the machine meanwhile.
+func WithClock(now func() time.Time) Option {
+	return func(s *Store) { s.clock = func() int64 { return now().UnixMilli() } }
+}
 
 // WithMaxSessions bounds the number of live sessions. At the bound, Create
 // returns [store.ErrFull]: no live session makes room for a new one. Zero and
@@ -40,7 +43,8 @@ func WithMaxSessions(n int) Option { return func(s *Store) { s.max = int64(max(n
 
 // New makes an empty Store.
 func New(opts ...Option) *Store {
-	s := &Store{now: time.Now}
+	began := time.Now()
+	s := &Store{clock: func() int64 { return time.Since(began).Milliseconds() }} // half of the cost of time.Now
 	s.subjects.seed = maphash.MakeSeed()
 	for _, opt := range opts {
 		opt(s)
@@ -204,4 +208,3 @@ func (s *Store) reserve() bool {
 }
 
 // clock gives the time in milliseconds, the unit of every expiry in here.
-func (s *Store) clock() int64 { return s.now().UnixMilli() }
