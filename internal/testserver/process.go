@@ -65,15 +65,23 @@ func (p *process) signal(sig syscall.Signal) error {
 }
 
 // end sends sig and waits until the process is gone.
-func (p *process) end(sig syscall.Signal) error {
-	if err := p.signal(sig); err != nil {
-		return err
-	}
-	select {
-	case <-p.exited:
-		return nil
-	case <-time.After(patience):
-		return fmt.Errorf("still there %s after %s", patience, sig)
+func (p *process) end(sig syscall.Signal) error { return p.endBy(sig, patience) }
+
+// endBy is end, but that it sends sig again each time that it has waited for so
+// long in vain.
+func (p *process) endBy(sig syscall.Signal, again time.Duration) error {
+	late := time.After(patience)
+	for {
+		if err := p.signal(sig); err != nil {
+			return err
+		}
+		select {
+		case <-p.exited:
+			return nil
+		case <-late:
+			return fmt.Errorf("still there %s after %s", patience, sig)
+		case <-time.After(again):
+		}
 	}
 }
 

@@ -214,7 +214,8 @@ func (r *redis) end(sig syscall.Signal) error {
 	if r.running == nil {
 		return errors.New("it is not running")
 	}
-	err := r.running.end(sig)
+	// Redis refuses to end while it writes its first append-only file.
+	err := r.running.endBy(sig, 200*time.Millisecond)
 	r.running = nil
 	return err
 }
