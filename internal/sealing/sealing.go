@@ -116,7 +116,7 @@ func derive(scheme Scheme, name string, secret []byte) (k key, err error) {
 	return k, nil
 }
 
-// Size is the length in bytes of the text that [Sealer.Seal] makes of a
+// Size is the length in bytes of the text that [Sealer.Append] makes of a
 // payload of n bytes.
 func (s *Sealer) Size(n int) int {
 	if s.scheme == Encrypt {
@@ -124,9 +124,6 @@ func (s *Sealer) Size(n int) int {
 	}
 	return encoding.EncodedLen(headerSize + n + sha256.Size)
 }
-
-// Seal gives the text for payload.
-func (s *Sealer) Seal(payload []byte) string { return string(s.Append(nil, payload)) }
 
 // Append appends the text for payload to dst. It copies payload before it hands
 // it on: so the caller can have both on its stack.
