@@ -4,7 +4,7 @@
 // store. The form is compact and canonical: one state has one encoding, and
 // Decode accepts nothing else. All lengths come first, then all keys, then all
 // values, so that a state of any size is decoded into one string and one slice
-// of bytes:
+// of bytes beside its map:
 //
 //	uvarint                   how many entries
 //	uvarint, uvarint          of each entry: length of its key, of its value
@@ -21,6 +21,7 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+	"strings"
 )
 
 var errMalformed = errors.New("malformed state")
@@ -41,15 +42,16 @@ func Size(state map[string]json.RawMessage) int {
 }
 
 // Decode returns the state that [Append] wrote as text, nil for an empty one.
-// Its keys share the memory of text, its values share none, and appending to
-// one of them touches no other. Whatever Append does not write is an error, and
-// costs no more memory than text is long, times a constant.
+// It shares no memory with text, and appending to a value touches no other.
+// Whatever Append does not write is an error, and costs no more memory than text
+// is long, times a constant.
 func Decode(text string) (map[string]json.RawMessage, error) {
 	r, err := open(text)
 	if err != nil || r.left == 0 {
 		return nil, err
 	}
 	state := make(map[string]json.RawMessage, r.left)
+	r.keys = strings.Clone(r.keys)
 	values := []byte(r.values)
 	for r.left > 0 {
 		key, value, ok := r.next()
@@ -99,7 +101,7 @@ func Merge(dst []byte, text string, set map[string]json.RawMessage, remove []str
 }
 
 // usual is how many entries are handled without the heap.
-const usual = 16
+const usual = 8
 
 // entry is a key with its value, which is in one of two places; the other is
 // empty.
@@ -113,15 +115,10 @@ func (e *entry) valueLen() int { return len(e.kept) + len(e.set) }
 
 // appendSorted appends the entries of state in the order of their keys.
 func appendSorted(entries []entry, state map[string]json.RawMessage) []entry {
-	var few [usual]string
-	keys := few[:0]
-	for key := range state {
-		keys = append(keys, key)
+	for key, value := range state {
+		entries = append(entries, entry{key: key, set: value})
 	}
-	slices.Sort(keys) // they are smaller than entries, and quicker to sort
-	for _, key := range keys {
-		entries = append(entries, entry{key: key, set: state[key]})
-	}
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	return entries
 }
 
