@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -203,7 +204,7 @@ func (m *Manager) read(header http.Header) (in incoming, live bool, f found) {
 		for len(line) > 0 && tried < maxCandidates {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			name, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
+			name, value, ok := strings.Cut(textproto.TrimString(pair), "=")
 			if !ok || name != m.cookieName {
 				continue
 			}

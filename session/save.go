@@ -285,7 +285,8 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 		s.evict(ctx, rec.Subject)
 	}
 	if taken { // by the earlier attempt, with what there was to write then
-		s.version, s.subject = 0, &rec.Subject
+		subject := rec.Subject // rec itself stays on the stack
+		s.version, s.subject = 0, &subject
 		s.server = bag{known: true, set: s.server.state(), cleared: true}
 		return errAgain
 	}

@@ -239,8 +239,9 @@ func (s *Session) reload(ctx context.Context) error {
 	rec, err := s.m.store.Load(ctx, s.id.key())
 	switch {
 	case err == nil:
-		s.visit = rec.State[visitKey]
-		delete(rec.State, visitKey)
+		if s.visit = rec.State[visitKey]; s.visit != nil {
+			delete(rec.State, visitKey)
+		}
 		s.server.learn(rec.State, false)
 		s.baseSubject, s.version = rec.Subject, rec.Version
 		return nil
