@@ -3,9 +3,10 @@
 //
 // It is split into shards with a lock each, starts no goroutine and never
 // stops the world: a sweep looks at one shard at a time, keeps its readers out
-// for no more than a few records, and rests now and then. A record is one block
-// of bytes, so that a million sessions cost the garbage collector about
-// a million objects, and a Load hands out copies that share nothing with it.
+// for no more than a few records, and rests now and then. Records are blocks of
+// bytes in long texts without pointers, so that the garbage collector passes over
+// them however many there are, and a Load hands out copies that share nothing
+// with them.
 //
 // The sessions of a subject are found through an index that holds as many keys
 // as the store holds records with a subject.

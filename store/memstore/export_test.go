@@ -12,14 +12,13 @@ func (s *Store) SetBlock(key store.Key, edit func(block string) string) {
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e := sh.entries[key]
-	e.block = edit(e.block)
-	sh.entries[key] = e
+	rec, _ := sh.under(key)
+	sh.entries[key] = entry{rec.expires, sh.chunks.add([]byte(edit(string(rec.block))))}
+	sh.drop(rec)
 }
 
-// Held returns how many records and marks are in the map, and how many
-// endings of marks are remembered.
-func (s *Store) Held() (records, marks, endings int) {
+// Held returns how many records and marks are in the maps.
+func (s *Store) Held() (records, marks int) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.RLock()
@@ -30,10 +29,30 @@ func (s *Store) Held() (records, marks, endings int) {
 				records++
 			}
 		}
-		endings += len(sh.ended)
 		sh.mu.RUnlock()
 	}
-	return records, marks, endings
+	return records, marks
+}
+
+// Blocks returns how many bytes of blocks are needed, by the count that is kept
+// and by the records themselves, and how many the chunks have room for.
+func (s *Store) Blocks() (live, counted, room int) {
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		for _, e := range sh.entries {
+			if !e.isMark() {
+				counted += len(sh.record(e).block)
+			}
+		}
+		live += sh.chunks.live
+		for _, chunk := range sh.chunks.full {
+			room += len(chunk)
+		}
+		room += sh.chunks.open.Cap()
+		sh.mu.RUnlock()
+	}
+	return live, counted, room
 }
 
 // Tire makes it time for a sweep to rest.

@@ -76,18 +76,19 @@ func (s *Store) Create(ctx context.Context, key store.Key, rec store.Record) err
 
 // create is one attempt; full says that it failed at the bound.
 func (s *Store) create(key store.Key, rec store.Record, now int64) (full bool, err error) {
-	e := newEntry(rec, now)
+	var room [usualBlock]byte
+	created := appendBlock(room[:0], rec)
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	old, live, expired := sh.place(key, now)
-	if live {
+	old, there := sh.under(key)
+	if there && old.expires > now {
 		return false, store.ErrDuplicateKey
 	}
-	if !expired && !s.reserve() {
+	if !there && !s.reserve() {
 		return true, nil
 	}
-	s.put(sh, key, old, e)
+	s.put(sh, key, old, created, now+rec.TTL.Milliseconds(), now)
 	return false, nil
 }
 
@@ -105,7 +106,7 @@ func (s *Store) Load(ctx context.Context, key store.Key) (store.Record, error) {
 	if err != nil {
 		return store.Record{}, err
 	}
-	return found.record(now)
+	return found.decode(now)
 }
 
 // Update merges ch into the live record under key. Its errors are
@@ -123,11 +124,12 @@ func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) erro
 	if err != nil {
 		return err
 	}
-	merged, err := found.merge(ch, now)
+	var room [usualBlock]byte
+	merged, expires, err := found.merge(room[:0], ch, now)
 	if err != nil {
 		return err
 	}
-	s.put(sh, key, found, merged)
+	s.put(sh, key, found, merged, expires, now)
 	return nil
 }
 
@@ -146,18 +148,19 @@ func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Chan
 	if err != nil {
 		return err
 	}
-	merged, err := found.merge(ch, now)
+	var room [usualBlock]byte
+	merged, expires, err := found.merge(room[:0], ch, now)
 	if err != nil {
 		return err
 	}
-	old, live, expired := target.place(to, now)
-	if live {
+	old, there := target.under(to)
+	if there && old.expires > now {
 		return store.ErrDuplicateKey
 	}
-	if expired {
+	if there {
 		s.held.Add(-1)
 	}
-	s.put(target, to, old, merged)
+	s.put(target, to, old, merged, expires, now)
 	s.end(source, from, found, renamed, now)
 	return nil
 }
@@ -168,12 +171,12 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.delete(key, func(entry) bool { return true })
+	return s.delete(key, func(record) bool { return true })
 }
 
 // delete removes the live record under key, if it is the one that is meant;
 // another one counts as none.
-func (s *Store) delete(key store.Key, meant func(entry) bool) error {
+func (s *Store) delete(key store.Key, meant func(record) bool) error {
 	now := s.clock()
 	sh := s.shardOf(key)
 	sh.mu.Lock()

@@ -126,7 +126,7 @@ func TestExpiredRecordsMakeRoomWithoutASweeper(t *testing.T) {
 		clock.Advance(time.Minute)
 		must(t, s.Create(t.Context(), key(bound+i), lasting(24*time.Hour)))
 	}
-	if records, _, _ := s.Held(); records != bound {
+	if records, _ := s.Held(); records != bound {
 		t.Errorf("%d records are held, want %d", records, bound)
 	}
 }
@@ -183,7 +183,7 @@ func TestConcurrentCreatesStopAtTheBound(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if records, _, _ := s.Held(); created.Load() != bound || records != bound {
+	if records, _ := s.Held(); created.Load() != bound || records != bound {
 		t.Errorf("%d were created and %d are held, want %d", created.Load(), records, bound)
 	}
 }
@@ -243,7 +243,7 @@ func TestC7_SweepsInStepsReachEverything(t *testing.T) {
 	if steps != (records+99)/100 {
 		t.Errorf("%d steps of 100 for %d records", steps, records)
 	}
-	if held, _, _ := s.Held(); held != 1 {
+	if held, _ := s.Held(); held != 1 {
 		t.Errorf("%d records are left, want the live one", held)
 	}
 }
@@ -309,8 +309,8 @@ func TestMarksDoNotPileUpWithoutASweeper(t *testing.T) {
 			must(t, s.ChangeKey(t.Context(), key(2*n), key(2*n+1), store.Change{}))
 			must(t, s.Delete(t.Context(), key(2*n+1)))
 		}
-		_, marks, endings := s.Held()
-		worst = max(worst, marks, endings)
+		_, marks := s.Held()
+		worst = max(worst, marks)
 		clock.Advance(store.Grace)
 	}
 	if worst > 2*2*perMinute {
@@ -318,9 +318,25 @@ func TestMarksDoNotPileUpWithoutASweeper(t *testing.T) {
 	}
 	_, err := s.DeleteExpired(t.Context(), 0)
 	must(t, err)
-	if records, marks, endings := s.Held(); records+marks+endings != 0 {
-		t.Errorf("%d records, %d marks and %d endings are left of nothing", records, marks, endings)
+	if records, marks := s.Held(); records+marks != 0 {
+		t.Errorf("%d records and %d marks are left of nothing", records, marks)
 	}
+}
+
+// C3: a mark stays for its minute, whatever else comes to its shard and is over.
+func TestC3_AMarkOutlastsTheBusiestMinute(t *testing.T) {
+	t.Parallel()
+	s, clock := newStore()
+	must(t, s.Create(t.Context(), key(0), lasting(time.Second)))
+	must(t, s.Create(t.Context(), key(memstore.Shards), lasting(time.Hour)))
+	clock.Advance(time.Second)
+	must(t, s.Delete(t.Context(), key(memstore.Shards)))
+	clock.Advance(store.Grace - time.Millisecond)
+	for i := range 1000 {
+		must(t, s.Create(t.Context(), key((2+i)*memstore.Shards), lasting(time.Hour)))
+	}
+	_, err := s.Load(t.Context(), key(memstore.Shards))
+	wantErr(t, err, store.ErrEnded, "load of the deleted record")
 }
 
 // C9: whatever byte of a block is lost, it is ErrCorrupt or a record, and no panic.
@@ -353,6 +369,15 @@ func TestAllocations(t *testing.T) {
 	must(t, s.Create(ctx, key(1), fiveKeys()))
 	if got := testing.AllocsPerRun(100, func() { _, _ = s.Load(ctx, key(1)) }); got > 5 {
 		t.Errorf("Load of five keys and a subject: %v allocations, want at most 5", got)
+	}
+	// A chunk now and then, and sometimes one to copy what is needed to.
+	ch := store.Change{Set: map[string]json.RawMessage{"theme": json.RawMessage(`"light"`)}}
+	if got := testing.AllocsPerRun(10, func() {
+		for range 100 {
+			_ = s.Update(ctx, key(1), ch)
+		}
+	}); got > 40 {
+		t.Errorf("100 Updates of one key: %v allocations, want at most 40", got)
 	}
 }
 

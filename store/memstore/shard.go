@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"encoding/binary"
+	"maps"
 	"sync"
 
 	"github.com/fxsession/sessions/store"
@@ -15,9 +16,11 @@ const shardCount = 1024
 type shard struct {
 	mu      sync.RWMutex
 	entries map[store.Key]entry
-	ended   []endedKey // the marks among them, in the order in which they end
-	// soonest is not after the expiry of any record in the shard.
+	chunks  chunks
+	// soonest is not after the expiry of any entry.
 	soonest int64
+	// crowded is how many entries make it time to look for marks that are over.
+	crowded int
 	// puts counts what was put, so that a sweep sees whether soonest has moved
 	// under it.
 	puts uint32
@@ -51,31 +54,48 @@ func (s *Store) unlockBoth(a, b store.Key) {
 
 // find returns the live record under key, or the error that says why there is
 // none.
-func (sh *shard) find(key store.Key, now int64) (entry, error) {
-	switch e, ok := sh.entries[key]; {
+func (sh *shard) find(key store.Key, now int64) (record, error) {
+	e, ok := sh.entries[key]
+	switch {
 	case !ok || e.expires <= now:
-		return entry{}, store.ErrNotFound
-	case e.block == renamed:
-		return entry{}, store.ErrRenewed
-	case e.block == deleted:
-		return entry{}, store.ErrEnded
-	default:
-		return e, nil
+		return record{}, store.ErrNotFound
+	case e.place == renamed:
+		return record{}, store.ErrRenewed
+	case e.place == deleted:
+		return record{}, store.ErrEnded
 	}
+	return sh.record(e), nil
 }
 
-// place says what is under key; live that it is a live record, and expired that
-// it is one that has expired.
-func (sh *shard) place(key store.Key, now int64) (old entry, live, expired bool) {
-	old, ok := sh.entries[key]
-	isRecord := ok && !old.isMark()
-	return old, isRecord && old.expires > now, isRecord && old.expires <= now
+func (sh *shard) record(e entry) record { return record{sh.chunks.at(e.place), e.expires} }
+
+// under gives the record under key, whether it has expired or not; ok is false
+// where there is none.
+func (sh *shard) under(key store.Key) (rec record, ok bool) {
+	e, ok := sh.entries[key]
+	if !ok || e.isMark() {
+		return record{}, false
+	}
+	return sh.record(e), true
 }
 
-// put files e under key, in the place of old, which is the zero entry where
-// there is none. The lock of sh is held.
-func (s *Store) put(sh *shard, key store.Key, old, e entry) {
-	s.subjects.move(key, old.subject(), e.subject())
+// put files the record of block b under key, in the place of old, which is the
+// zero record where there is none. The lock of sh is held.
+func (s *Store) put(sh *shard, key store.Key, old record, b []byte, expires, now int64) {
+	e := entry{expires, sh.chunks.add(b)}
+	sh.set(key, e, now)
+	s.subjects.move(key, old.block.subject(), sh.record(e).block.subject())
+	sh.drop(old)
+}
+
+// end puts a mark in the place of the record under key. The lock of sh is held.
+func (s *Store) end(sh *shard, key store.Key, rec record, mark place, now int64) {
+	s.subjects.move(key, rec.block.subject(), "")
+	sh.set(key, entry{now + store.Grace.Milliseconds(), mark}, now)
+	sh.drop(rec)
+}
+
+func (sh *shard) set(key store.Key, e entry, now int64) {
 	if sh.entries == nil {
 		sh.entries = make(map[store.Key]entry)
 	}
@@ -85,10 +105,26 @@ func (s *Store) put(sh *shard, key store.Key, old, e entry) {
 	sh.entries[key] = e
 	sh.puts++
 	sh.peak = max(sh.peak, len(sh.entries))
+	if len(sh.entries) >= sh.crowded {
+		sh.forgetMarks(now)
+	}
 }
 
-// end puts a mark in the place of the record under key. The lock of sh is held.
-func (s *Store) end(sh *shard, key store.Key, record entry, mark string, now int64) {
-	s.subjects.move(key, record.subject(), "")
-	sh.leaveMark(key, mark, now)
+// forgetMarks drops the marks that are over, so that they neither pile up nor
+// need a sweeper. The next time is when there are twice as many entries as it
+// leaves, so that it costs each new one no more than a look at two.
+func (sh *shard) forgetMarks(now int64) {
+	const few = 16
+	if sh.soonest <= now {
+		maps.DeleteFunc(sh.entries, func(_ store.Key, e entry) bool { return e.isMark() && e.expires <= now })
+	}
+	sh.crowded = max(2*len(sh.entries), few)
+}
+
+// drop lets go of the block of a record that is no longer in the map.
+func (sh *shard) drop(rec record) {
+	sh.chunks.drop(rec.block)
+	if sh.chunks.wasteful(len(sh.entries)) {
+		sh.chunks.compact(sh.entries)
+	}
 }

@@ -40,7 +40,7 @@ func (s *Store) DeleteBySubject(ctx context.Context, subject string, except ...s
 		if kept[key] {
 			return nil
 		}
-		err := s.delete(key, func(e entry) bool { return e.subject() == subject })
+		err := s.delete(key, func(rec record) bool { return rec.block.subject() == subject })
 		if err == nil {
 			deleted++
 		}
@@ -124,7 +124,7 @@ func (x *subjectIndex) add(key store.Key, subject string) {
 	set := sh.subjects[subject]
 	if set == nil {
 		set = new(keySet)
-		sh.subjects[strings.Clone(subject)] = set // it shares the bytes of a record
+		sh.subjects[strings.Clone(subject)] = set // it shares the bytes of a chunk
 	}
 	set.add(key)
 }

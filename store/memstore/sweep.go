@@ -68,29 +68,23 @@ func (s *Store) makeRoom(now int64) bool {
 	return false
 }
 
-// sweep removes expired records. It looks for them under the read lock, so that
-// those who read do not wait, and takes the lock for a few at a time.
+// sweep removes expired records, and marks that are over. It looks for them
+// under the read lock, so that those who read do not wait, and takes the lock for
+// a few at a time.
 type sweep struct {
 	s             *Store
 	now           int64
-	left, removed int     // records to remove at most, and removed
-	found         []found // in the present shard
+	left, removed int         // records to remove at most, and removed
+	found         []store.Key // what is over in the present shard
 }
 
-// found is a record that has expired.
-type found struct {
-	key     store.Key
-	record  entry
-	subject string
-}
-
-// bite is how many records are removed under one lock.
+// bite is how many are removed under one lock.
 const bite = 64
 
-// shard sweeps one shard; idle says that there was nothing to look for.
+// shard sweeps one shard; idle says that there was nothing to do.
 func (sw *sweep) shard(sh *shard) (idle bool) {
 	sh.mu.RLock()
-	tidy := sh.marksOver(sw.now) || sh.wasteful()
+	wasteful := sh.wasteful()
 	walked, soonest, puts := sw.look(sh)
 	sh.mu.RUnlock()
 
@@ -99,7 +93,7 @@ func (sw *sweep) shard(sh *shard) (idle bool) {
 		sw.remove(sh, some)
 		sh.mu.Unlock()
 	}
-	if !walked && !tidy {
+	if !walked && !wasteful {
 		return len(sw.found) == 0
 	}
 	sh.mu.Lock()
@@ -107,48 +101,55 @@ func (sw *sweep) shard(sh *shard) (idle bool) {
 	if walked && sh.puts == puts {
 		sh.soonest = soonest
 	}
-	sh.forgetMarks(sw.now)
 	if sh.wasteful() {
 		sh.shrink()
 	}
 	return false
 }
 
-// look fills found, at the most with as many as may be removed. walked says
-// that it went through all of sh: soonest is when the next record expires, and
-// puts how many had been put. The read lock of sh is held.
+// look fills found, with no more records than may be removed. walked says
+// that it went through all of sh: soonest is when the next is over, and puts how
+// many had been put. The read lock of sh is held.
 func (sw *sweep) look(sh *shard) (walked bool, soonest int64, puts uint32) {
 	sw.found = sw.found[:0]
 	if len(sh.entries) == 0 || sh.soonest > sw.now {
 		return false, 0, 0
 	}
 	soonest = math.MaxInt64
+	records := 0
 	for key, e := range sh.entries {
-		if e.isMark() { // forgetMarks sees to them
-			continue
-		}
 		if e.expires > sw.now {
 			soonest = min(soonest, e.expires)
 			continue
 		}
-		if len(sw.found) == sw.left {
-			return false, 0, 0
+		if !e.isMark() {
+			if records == sw.left {
+				return false, 0, 0
+			}
+			records++
 		}
-		sw.found = append(sw.found, found{key, e, e.subject()})
+		sw.found = append(sw.found, key)
 	}
 	return true, soonest, sh.puts
 }
 
-// remove removes those of some that are still what they were. The lock of sh is
-// held.
-func (sw *sweep) remove(sh *shard, some []found) {
+// remove removes what is under some, but what was replaced meanwhile. The lock
+// of sh is held.
+func (sw *sweep) remove(sh *shard, some []store.Key) {
 	removed := 0
-	for _, f := range some {
-		if sh.entries[f.key] == f.record {
-			sw.s.subjects.move(f.key, f.subject, "")
-			delete(sh.entries, f.key)
-			removed++
+	for _, key := range some {
+		e, ok := sh.entries[key]
+		if !ok || e.expires > sw.now {
+			continue
 		}
+		delete(sh.entries, key)
+		if e.isMark() {
+			continue
+		}
+		rec := sh.record(e)
+		sw.s.subjects.move(key, rec.block.subject(), "")
+		sh.drop(rec)
+		removed++
 	}
 	sw.s.held.Add(-int64(removed))
 	sw.left -= removed
