@@ -15,6 +15,16 @@ func TestConformance(t *testing.T) {
 	storetest.Histories(t, newHarness, storetest.HistoryOptions{})
 }
 
+// Subjects whose hashes are one and the same are told apart.
+func TestConformanceWhereAllSubjectsCollide(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t testing.TB) storetest.Harness {
+		h := newHarness(t)
+		h.(harness).Collide()
+		return h
+	})
+}
+
 func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, newHarness) }
 
 // harness is a Store whose clock stands still until Advance moves it.

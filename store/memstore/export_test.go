@@ -61,13 +61,17 @@ func (s *Store) Tire() { s.swept.Store(int64(sweepFor)) }
 // Shards is how many shards a Store has.
 const Shards = shardCount
 
+// Collide gives all subjects the same hash.
+func (s *Store) Collide() { s.subjects.hash = func(string) uint64 { return 7 } }
+
 // Indexed returns how many subjects the index has, and under how many keys.
 func (s *Store) Indexed() (subjects, keys int) {
 	for i := range s.subjects.shards {
 		sh := &s.subjects.shards[i]
 		sh.mu.Lock()
-		subjects += len(sh.subjects)
-		for _, set := range sh.subjects {
+		subjects += len(sh.one) + len(sh.many)
+		keys += len(sh.one)
+		for _, set := range sh.many {
 			keys += len(set.few) + len(set.many)
 		}
 		sh.mu.Unlock()

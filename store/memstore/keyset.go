@@ -7,8 +7,7 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// keySet is a set of keys: a slice while it is small, as it is for most
-// subjects, else a map. The zero value is the empty set.
+// keySet is a set of keys: a slice while it is small, else a map.
 type keySet struct {
 	few  []store.Key
 	many map[store.Key]struct{}
@@ -17,8 +16,6 @@ type keySet struct {
 
 // fewKeys is how many keys are looked through one by one.
 const fewKeys = 8
-
-func (s *keySet) empty() bool { return len(s.few) == 0 && len(s.many) == 0 }
 
 func (s *keySet) all() []store.Key {
 	if s.many != nil {

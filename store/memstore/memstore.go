@@ -45,7 +45,8 @@ func WithMaxSessions(n int) Option { return func(s *Store) { s.max = int64(max(n
 func New(opts ...Option) *Store {
 	began := time.Now()
 	s := &Store{clock: func() int64 { return time.Since(began).Milliseconds() }} // half of the cost of time.Now
-	s.subjects.seed = maphash.MakeSeed()
+	seed := maphash.MakeSeed()
+	s.subjects.hash = func(subject string) uint64 { return maphash.String(seed, subject) }
 	for _, opt := range opts {
 		opt(s)
 	}

@@ -3,8 +3,6 @@ package memstore
 import (
 	"context"
 	"errors"
-	"hash/maphash"
-	"strings"
 	"sync"
 
 	"github.com/fxsession/sessions/store"
@@ -75,26 +73,34 @@ func (s *Store) eachOf(ctx context.Context, subject string, begin func(), do fun
 // made and removed together with its record, under the lock of the record's
 // shard, so that the index grows no larger than the store. A lock of the
 // index is the last to be taken.
+//
+// It knows subjects by their hashes, which are no pointers. Where two have the
+// same, it gives the keys of both: whoever asks looks at the records anyway.
 type subjectIndex struct {
-	seed   maphash.Seed
+	hash   func(subject string) uint64
 	shards [shardCount]subjectShard
 }
 
 type subjectShard struct {
-	mu       sync.Mutex
-	subjects map[string]*keySet
+	mu   sync.Mutex
+	one  map[uint64]store.Key // of those that have one key, as most do
+	many map[uint64]*keySet   // of the others
 }
 
-func (x *subjectIndex) shardOf(subject string) *subjectShard {
-	return &x.shards[maphash.String(x.seed, subject)%shardCount]
+func (x *subjectIndex) of(subject string) (sh *subjectShard, hash uint64) {
+	hash = x.hash(subject)
+	return &x.shards[hash%shardCount], hash
 }
 
 // keys gives a copy.
 func (x *subjectIndex) keys(subject string) []store.Key {
-	sh := x.shardOf(subject)
+	sh, hash := x.of(subject)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if set := sh.subjects[subject]; set != nil {
+	if key, ok := sh.one[hash]; ok {
+		return []store.Key{key}
+	}
+	if set := sh.many[hash]; set != nil {
 		return set.all()
 	}
 	return nil
@@ -115,32 +121,47 @@ func (x *subjectIndex) move(key store.Key, from, to string) {
 }
 
 func (x *subjectIndex) add(key store.Key, subject string) {
-	sh := x.shardOf(subject)
+	sh, hash := x.of(subject)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if sh.subjects == nil {
-		sh.subjects = make(map[string]*keySet)
+	if set := sh.many[hash]; set != nil {
+		set.add(key)
+		return
 	}
-	set := sh.subjects[subject]
-	if set == nil {
-		set = new(keySet)
-		sh.subjects[strings.Clone(subject)] = set // it shares the bytes of a chunk
+	first, ok := sh.one[hash]
+	if !ok {
+		sh.put(hash, key)
+		return
 	}
-	set.add(key)
+	if sh.many == nil {
+		sh.many = make(map[uint64]*keySet)
+	}
+	sh.many[hash] = &keySet{few: []store.Key{first, key}}
+	delete(sh.one, hash)
+}
+
+func (sh *subjectShard) put(hash uint64, key store.Key) {
+	if sh.one == nil {
+		sh.one = make(map[uint64]store.Key)
+	}
+	sh.one[hash] = key
 }
 
 func (x *subjectIndex) remove(key store.Key, subject string) {
-	sh := x.shardOf(subject)
+	sh, hash := x.of(subject)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	set := sh.subjects[subject]
-	if set == nil {
-		return
+	if set := sh.many[hash]; set == nil {
+		delete(sh.one, hash)
+	} else if set.remove(key); len(set.few) == 1 {
+		delete(sh.many, hash)
+		sh.put(hash, set.few[0])
 	}
-	if set.remove(key); set.empty() {
-		delete(sh.subjects, subject)
+	// gives the memory of a busy time back
+	if len(sh.one) == 0 {
+		sh.one = nil
 	}
-	if len(sh.subjects) == 0 {
-		sh.subjects = nil // gives the memory of a busy time back
+	if len(sh.many) == 0 {
+		sh.many = nil
 	}
 }
