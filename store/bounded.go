@@ -16,12 +16,13 @@ type bounded struct {
 	deadline time.Time
 	all      *deadlines
 
-	mu   sync.Mutex
-	err  error         // why it has ended, nil if it has not
-	done chan struct{} // nil before somebody waits; then the rest is there, too
+	mu    sync.Mutex
+	err   error         // why it has ended, nil if it has not
+	waits bool          // somebody waits for its end, and it is watched for
+	done  chan struct{} // nil before somebody asks for it
 	// leave ends the watch on the caller's context; nil where that never ends.
 	leave func() bool
-	then  map[*func()]struct{} // to be called when it ends
+	then  *afterFunc // to be called when it ends, and those after it
 
 	// Guarded by the lock of all.
 	before, after *bounded
@@ -44,20 +45,26 @@ func (b *bounded) Deadline() (time.Time, bool) {
 func (b *bounded) Done() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.done != nil {
-		return b.done
+	if b.done == nil {
+		b.watch()
+		if b.done = make(chan struct{}); b.err != nil {
+			close(b.done)
+		}
 	}
-	b.look()
-	b.done = make(chan struct{})
-	if b.err != nil {
-		close(b.done)
-		return b.done
+	return b.done
+}
+
+// watch makes the context end when it should, and not only when it is looked at.
+// It is called with b locked.
+func (b *bounded) watch() {
+	if b.look(); b.err != nil || b.waits {
+		return
 	}
+	b.waits = true
 	b.all.add(b)
 	if b.caller.Done() != nil {
 		b.leave = context.AfterFunc(b.caller, func() { b.end(b.caller.Err()) })
 	}
-	return b.done
 }
 
 // Err says why the context has ended, nil if it has not.
@@ -92,40 +99,49 @@ func (b *bounded) finish(err error) {
 		return
 	}
 	b.err = err
-	if b.done == nil {
+	if !b.waits {
 		return
 	}
-	close(b.done)
+	if b.done != nil {
+		close(b.done)
+	}
 	b.all.remove(b)
 	if b.leave != nil {
 		b.leave()
 	}
-	for f := range b.then {
-		go (*f)()
+	for a := b.then; a != nil; a = a.next {
+		go a.f()
 	}
 	b.then = nil
+}
+
+// afterFunc is a function that AfterFunc was given.
+type afterFunc struct {
+	f    func()
+	next *afterFunc
 }
 
 // AfterFunc is what package context asks for, so that a context made of this one
 // itself, by WithCancel and the like, ends with it without a goroutine that waits.
 func (b *bounded) AfterFunc(f func()) (stop func() bool) {
-	b.Done()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.err != nil {
+	if b.watch(); b.err != nil {
 		go f()
 		return func() bool { return false }
 	}
-	if b.then == nil {
-		b.then = make(map[*func()]struct{})
-	}
-	b.then[&f] = struct{}{}
+	a := &afterFunc{f, b.then}
+	b.then = a
 	return func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		_, waits := b.then[&f]
-		delete(b.then, &f)
-		return waits
+		for at := &b.then; *at != nil; at = &(*at).next {
+			if *at == a {
+				*at = a.next
+				return true
+			}
+		}
+		return false
 	}
 }
 

@@ -114,9 +114,6 @@ func TestC8_WhatWasMadeOfTheContextOfACallEndsWithIt(t *testing.T) {
 			if stop := context.AfterFunc(ctx, func() { stopped.Store(true) }); !stop() || stop() {
 				t.Error("what waited could not be stopped, or twice")
 			}
-			if _, ok := ctx.(interface{ AfterFunc(func()) func() bool }); !ok {
-				t.Error("a context made of it takes a goroutine, which package context then needs to wait for its end")
-			}
 			<-child.Done()
 			if !errors.Is(child.Err(), context.DeadlineExceeded) || !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 				t.Errorf("a context made of it ended with %v, and it because of %v", child.Err(), context.Cause(ctx))
@@ -126,6 +123,56 @@ func TestC8_WhatWasMadeOfTheContextOfACallEndsWithIt(t *testing.T) {
 		if synctest.Wait(); !heard.Load() || stopped.Load() || !late.Load() {
 			t.Errorf("one that waited heard: %v, one that was stopped: %v, one that came late: %v", heard.Load(), stopped.Load(), late.Load())
 		}
+	})
+}
+
+// afterFuncer is what package context, and who wants to spare it, asks of a
+// context.
+type afterFuncer interface {
+	AfterFunc(f func()) (stop func() bool)
+}
+
+// Whoever waits for the end gets it, in whichever way and order it was asked for.
+func TestC8_TheEndIsThereHoweverItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	for range 1000 {
+		caller, cancel := context.WithCancel(t.Context())
+		during(caller, func(ctx context.Context) {
+			heard := make(chan struct{})
+			ctx.(afterFuncer).AfterFunc(func() { close(heard) })
+			cancel()
+			<-ctx.Done()
+			<-heard
+			late := make(chan struct{})
+			if stop := ctx.(afterFuncer).AfterFunc(func() { close(late) }); stop() {
+				t.Error("what was called could be stopped")
+			}
+			<-late
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		during(t.Context(), func(ctx context.Context) {
+			var heard [4]atomic.Int32
+			var stops [4]func() bool
+			for i := range heard {
+				stops[i] = ctx.(afterFuncer).AfterFunc(func() { heard[i].Add(1) })
+			}
+			for _, i := range []int{1, 3} {
+				if !stops[i]() || stops[i]() {
+					t.Errorf("number %d could not be stopped, or twice", i)
+				}
+			}
+			time.Sleep(2 * time.Second) // nobody has asked for Done
+			for i := range heard {
+				if got, want := heard[i].Load(), int32(1-i%2); got != want {
+					t.Errorf("number %d was called %d times, want %d", i, got, want)
+				}
+			}
+			if stops[0]() {
+				t.Error("what was called could be stopped")
+			}
+			<-ctx.Done()
+		})
 	})
 }
 
