@@ -14,8 +14,8 @@ import (
 )
 
 func (s *Store) exec(ctx context.Context, script *rueidis.Lua, keys, args []string) reply {
-	return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		return script.Exec(ctx, s.client, keys, args)
+	return s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
+		return script.Exec(ctx, client, keys, args)
 	})
 }
 
@@ -25,16 +25,26 @@ type reply struct {
 	err     error
 }
 
-// call runs f, in a goroutine of its own, and returns when ctx ends, whether f
-// has returned or not. The client itself does not always look at the context:
-// not while another caller is connecting, nor while its queue is full because
-// Redis hangs.
-func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisResult) reply {
+// call runs f, and returns when ctx ends. A call that is alone may have a
+// connection to itself, see [direct]. Others share one, and have a goroutine of
+// their own that may go on after ctx: the client itself does not always look at
+// the context, not while another caller is connecting, nor while its queue is full
+// because Redis hangs.
+func (s *Store) call(ctx context.Context, f attempt) reply {
 	if s.refused != nil {
 		return reply{err: s.refused}
 	}
 	if err := ctx.Err(); err != nil {
 		return reply{err: err}
+	}
+	if s.direct != nil {
+		l := s.direct.enter()
+		defer s.direct.leave()
+		if l != nil {
+			if r, ok := s.direct.do(ctx, l, f); ok && !s.willPass(r.err) {
+				return r
+			}
+		}
 	}
 	if ctx.Done() == nil {
 		return s.attempt(ctx, f)
@@ -49,15 +59,18 @@ func (s *Store) call(ctx context.Context, f func(context.Context) rueidis.RedisR
 	}
 }
 
+// attempt is one try of a call, over client.
+type attempt func(ctx context.Context, client rueidis.Client) rueidis.RedisResult
+
 // attempt calls f again when nothing was done, for a reason that will pass, so
 // that this is safe for writes as well. It gives up after some attempts.
 //
 // One reason is that another caller gave up: one makes a connection for all that
 // wait for it, and when the context of that one ends, its error is everybody's.
 // Others are a server that is not ready, or no longer the one to ask.
-func (s *Store) attempt(ctx context.Context, f func(context.Context) rueidis.RedisResult) (r reply) {
+func (s *Store) attempt(ctx context.Context, f attempt) (r reply) {
 	for pause := time.Millisecond; ; pause *= 2 {
-		r = newReply(f(ending{ctx}))
+		r = newReply(f(ending{ctx}, s.client))
 		if ctx.Err() != nil && errors.Is(r.err, context.Canceled) {
 			return reply{err: ctx.Err()}
 		}

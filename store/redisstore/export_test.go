@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -74,3 +75,54 @@ func (s *Store) Notes() (n int) {
 
 // Namespace gives what the keys of s begin with.
 func (s *Store) Namespace() string { return s.namespace }
+
+// Line says when the direct connection has answered last, the zero time where
+// there is none that can be used.
+func (s *Store) Line() (answered time.Time) {
+	if s.direct == nil {
+		return time.Time{}
+	}
+	s.direct.mu.Lock()
+	defer s.direct.mu.Unlock()
+	if s.direct.line == nil || s.direct.inUse {
+		return time.Time{}
+	}
+	return s.direct.line.answered
+}
+
+// HasDirect says whether there may be a direct connection.
+func (s *Store) HasDirect() bool { return s.direct != nil }
+
+// LineInUse says whether a call is under way on the direct connection.
+func (s *Store) LineInUse() bool {
+	s.direct.mu.Lock()
+	defer s.direct.mu.Unlock()
+	return s.direct.inUse && !s.direct.caring
+}
+
+// MakesLine says whether a direct connection is being made or looked after.
+func (s *Store) MakesLine() bool {
+	s.direct.mu.Lock()
+	defer s.direct.mu.Unlock()
+	return s.direct.caring
+}
+
+// LoseLine loses the direct connection. With aged, nothing has come over it for
+// long.
+func (s *Store) LoseLine(aged bool) {
+	s.direct.mu.Lock()
+	defer s.direct.mu.Unlock()
+	s.direct.line.conn.Close()
+	if aged {
+		s.direct.line.answered = time.Time{}
+	}
+}
+
+// AgeLine makes it long ago that something came over the direct connection, and
+// says which one that is.
+func (s *Store) AgeLine() any {
+	s.direct.mu.Lock()
+	defer s.direct.mu.Unlock()
+	s.direct.line.answered = time.Time{}
+	return s.direct.line
+}

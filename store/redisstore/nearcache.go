@@ -282,17 +282,17 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 	name := s.name(key)
 	var ttl int64 // it and ttlHit are of an answer, and not to be read without one
 	var ttlHit bool
-	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
+	reply := s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
 		hash := s.client.B().Hgetall().Key(name).Cache()
 		if s.near.keeps {
 			// The client reads the time to live in the same step.
-			one := s.client.DoCache(ctx, hash, s.near.ttl)
+			one := client.DoCache(ctx, hash, s.near.ttl)
 			ttl = one.CachePTTL()
 			return one
 		}
 		// Its own cache tells no time to live above that of the cache, and so that is
 		// asked for, too. They may be of two moments.
-		both := s.client.DoMultiCache(ctx,
+		both := client.DoMultiCache(ctx,
 			rueidis.CT(hash, s.near.ttl),
 			rueidis.CT(s.client.B().Pttl().Key(name).Cache(), s.near.ttl))
 		ttl = s.near.left(both[1])

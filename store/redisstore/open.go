@@ -92,6 +92,9 @@ func openWith(ctx context.Context, o rueidis.ClientOption, opts ...Option) (*Sto
 	}
 	s.use(client)
 	s.owned = true
+	if s.single && s.near == nil {
+		s.direct = newDirect(o)
+	}
 	return s, nil
 }
 

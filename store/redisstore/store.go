@@ -23,7 +23,8 @@ type Store struct {
 	single    bool // there is one server, so that who cannot reach it need not wait for another
 	near      *nearCache
 	meters    metric.MeterProvider
-	refused   error // why the client cannot be used; nil where it can
+	direct    *direct // nil where there is none
+	refused   error   // why the client cannot be used; nil where it can
 }
 
 var (
@@ -82,6 +83,9 @@ func (s *Store) use(client rueidis.Client) {
 // always nil.
 func (s *Store) Close() error {
 	if s.owned {
+		if s.direct != nil {
+			s.direct.close()
+		}
 		s.client.Close()
 	}
 	return nil
@@ -89,8 +93,8 @@ func (s *Store) Close() error {
 
 // Ping returns nil when Redis answers and is done loading its data.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		return s.client.Do(ctx, s.client.B().Ping().Build())
+	return s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
+		return client.Do(ctx, s.client.B().Ping().Build())
 	}).err
 }
 
@@ -151,8 +155,8 @@ func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
 func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, error) {
 	name := s.name(key)
 	var all []rueidis.RedisResult // of an answer, and not to be read without one
-	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		all = s.client.DoMulti(ctx, s.read("HGET", name, "h"), s.along("PTTL", name), s.along("HMGET", name, "h", "d", "s", "m"))
+	reply := s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
+		all = client.DoMulti(ctx, s.read("HGET", name, "h"), s.along("PTTL", name), s.along("HMGET", name, "h", "d", "s", "m"))
 		return all[2]
 	})
 	if reply.err != nil {

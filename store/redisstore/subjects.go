@@ -110,8 +110,8 @@ func (s *Store) eachOf(ctx context.Context, subject string, begin func(), look f
 
 // indexed gives the keys in the index of a subject, dead ones among them.
 func (s *Store) indexed(ctx context.Context, subject string) ([]store.Key, error) {
-	reply := s.call(ctx, func(ctx context.Context) rueidis.RedisResult {
-		return s.client.Do(ctx, s.read("ZRANGE", s.index(subject), "0", "-1"))
+	reply := s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
+		return client.Do(ctx, s.read("ZRANGE", s.index(subject), "0", "-1"))
 	})
 	if reply.err != nil {
 		return nil, reply.err
