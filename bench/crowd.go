@@ -49,9 +49,11 @@ func crowds() []crowded {
 	}
 }
 
-// weight is what a crowd takes of the heap, and how long it took to come in.
+// weight is what a crowd takes of the heap, how long the garbage collector is busy
+// with it, and how long it took to come in.
 type weight struct {
 	bytes, objects float64 // a session
+	collection     time.Duration
 	took           time.Duration
 }
 
@@ -71,6 +73,7 @@ func weigh(c crowded, sessions int) (w weight, err error) {
 	after := heap()
 	w.bytes = float64(after.bytes-before.bytes) / float64(sessions)
 	w.objects = float64(after.objects-before.objects) / float64(sessions)
+	w.collection = collection()
 	runtime.KeepAlive(store)
 	return w, nil
 }
@@ -175,6 +178,17 @@ func longestRead(c crowd, sessions int, while func() error) (longest time.Durati
 		}
 		longest = max(longest, time.Since(begin))
 	}
+}
+
+// collection is how long a garbage collection takes, the median of a few.
+func collection() time.Duration {
+	var all []float64
+	for range 5 {
+		begin := time.Now()
+		runtime.GC()
+		all = append(all, float64(time.Since(begin)))
+	}
+	return time.Duration(median(all))
 }
 
 // scattered gives 16 bytes for n that look random, always the same.

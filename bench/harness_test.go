@@ -329,7 +329,7 @@ func TestACrowdIsWeighedAndSwept(t *testing.T) { // not parallel: it looks at th
 		if err != nil {
 			t.Fatalf("%s: %v", c.Name, err)
 		}
-		if w.bytes < 100 || w.bytes > 2000 || w.objects < 0.9 || w.objects > 40 {
+		if w.bytes < 100 || w.bytes > 2000 || w.objects <= 0 || w.objects > 40 || w.collection <= 0 {
 			t.Errorf("%s: %+v", c.Name, w)
 		}
 		if c.Name != oursMemory { // fiber takes ten seconds, and scs has a data race when it is closed

@@ -55,6 +55,8 @@ type memoryFigures struct {
 	Sessions int     `json:"sessions"`
 	Heap     float64 `json:"heap_bytes_per_session"`
 	Objects  float64 `json:"heap_objects_per_session"`
+	// CollectionMillis is how long one garbage collection takes.
+	CollectionMillis float64 `json:"collection_ms"`
 	// A store that never sweeps has no stalls.
 	StallMillis     float64   `json:"stall_ms,omitempty"`
 	StallMillisRuns []float64 `json:"stall_ms_runs,omitempty"`

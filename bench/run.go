@@ -283,7 +283,9 @@ func (m *measuring) crowds() error {
 			return failure(err, c.Name, "")
 		}
 		took[c.Name] = w.took
-		m.results.Memory = append(m.results.Memory, memoryFigures{Library: c.Name, Sessions: sessions, Heap: w.bytes, Objects: w.objects})
+		m.results.Memory = append(m.results.Memory, memoryFigures{
+			Library: c.Name, Sessions: sessions, Heap: w.bytes, Objects: w.objects, CollectionMillis: w.collection.Seconds() * 1e3,
+		})
 		m.bar.step(m.weighSeconds(c), fmt.Sprintf("%d sessions: %s", sessions, c.Name))
 	}
 	idles := map[string][]float64{}

@@ -144,13 +144,13 @@ func httpTable(r *results) string {
 }
 
 func memoryTable(r *results) string {
-	t := newTable("library", "sessions", "heap a session", "heap objects a session", "longest read during a sweep", "longest read without one")
+	t := newTable("library", "sessions", "heap a session", "heap objects a session", "a garbage collection", "longest read during a sweep", "longest read without one")
 	for _, f := range r.Memory {
 		stall, idle := none, none
 		if len(f.StallMillisRuns) > 0 {
 			stall, idle = duration(f.StallMillis*1e6), duration(f.IdleMillis*1e6)
 		}
-		t.row(f.Library, count(float64(f.Sessions)), count(f.Heap)+" B", digits(f.Objects), stall, idle)
+		t.row(f.Library, count(float64(f.Sessions)), count(f.Heap)+" B", digits(f.Objects), duration(f.CollectionMillis*1e6), stall, idle)
 	}
 	return t.String()
 }
