@@ -20,8 +20,9 @@ type chunks struct {
 }
 
 // A chunk has room for a part of what the shard holds, within these bounds, so
-// that few records need little memory and many leave little of it unused. A
-// longer block has a chunk to itself.
+// that few records need little memory and many leave little of it unused. What a
+// block does not fit into any more is closed, and is half empty at the worst; one
+// that is longer than any chunk has one to itself.
 const (
 	smallestChunk = 1 << 10
 	largestChunk  = 32 << 10

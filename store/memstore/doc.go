@@ -1,12 +1,13 @@
 // Package memstore keeps sessions in the memory of the process: the backend
 // for one instance, for development and for tests.
 //
-// It is split into shards with a lock each, starts no goroutine and never
-// stops the world: a sweep looks at one shard at a time, keeps its readers out
-// for no more than a few records, and rests now and then. Records are blocks of
+// It is split into a thousand shards with a lock each, starts no goroutine and
+// never stops the world: a sweep looks at one shard at a time, removes a few
+// records under its lock, and rests now and then. Records are blocks of
 // bytes in long texts without pointers, so that the garbage collector passes over
 // them however many there are, and a Load hands out copies that share nothing
-// with them.
+// with them. Where half of those bytes are no longer needed, they are given up by
+// copying the rest, one shard at a time.
 //
 // The sessions of a subject are found through an index that holds as many keys
 // as the store holds records with a subject.

@@ -64,24 +64,24 @@ func (s *Store) Create(ctx context.Context, key store.Key, rec store.Record) err
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		now := s.clock()
-		full, err := s.create(key, rec, now)
+		full, err := s.create(key, rec)
 		if !full {
 			return err
 		}
-		if !s.makeRoom(now) {
+		if !s.makeRoom(s.clock()) && s.full() {
 			return store.ErrFull
 		}
 	}
 }
 
 // create is one attempt; full says that it failed at the bound.
-func (s *Store) create(key store.Key, rec store.Record, now int64) (full bool, err error) {
+func (s *Store) create(key store.Key, rec store.Record) (full bool, err error) {
 	var room [usualBlock]byte
 	created := appendBlock(room[:0], rec)
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now := s.clock()
 	old, there := sh.under(key)
 	if there && old.expires > now {
 		return false, store.ErrDuplicateKey
@@ -117,10 +117,10 @@ func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	now := s.clock()
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now := s.clock() // with the lock: while it waited, others may have seen the record expire
 	found, err := sh.find(key, now)
 	if err != nil {
 		return err
@@ -141,10 +141,10 @@ func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Chan
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	now := s.clock()
 	source, target := s.shardOf(from), s.shardOf(to)
 	s.lockBoth(from, to)
 	defer s.unlockBoth(from, to)
+	now := s.clock()
 	found, err := source.find(from, now)
 	if err != nil {
 		return err
@@ -178,10 +178,10 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 // delete removes the live record under key, if it is the one that is meant;
 // another one counts as none.
 func (s *Store) delete(key store.Key, meant func(record) bool) error {
-	now := s.clock()
 	sh := s.shardOf(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	now := s.clock()
 	found, err := sh.find(key, now)
 	if err != nil {
 		return err
@@ -197,6 +197,8 @@ func (s *Store) delete(key store.Key, meant func(record) bool) error {
 // Count is how many records there are, expired ones that are still to be swept
 // among them.
 func (s *Store) Count() int { return int(s.held.Load()) }
+
+func (s *Store) full() bool { return s.max > 0 && s.held.Load() >= s.max }
 
 // reserve counts one more record, unless the bound is reached.
 func (s *Store) reserve() bool {

@@ -339,6 +339,49 @@ func TestC3_AMarkOutlastsTheBusiestMinute(t *testing.T) {
 	wantErr(t, err, store.ErrEnded, "load of the deleted record")
 }
 
+// C3: what somebody has seen expire does not come back by a write that has begun
+// before.
+func TestC3_AWriteThatWaitsDoesNotBringBackWhatExpires(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(s *memstore.Store) error{
+		"update": func(s *memstore.Store) error { return s.Update(t.Context(), key(1), store.Change{TTL: time.Hour}) },
+		"change key": func(s *memstore.Store) error {
+			return s.ChangeKey(t.Context(), key(1), key(2), store.Change{TTL: time.Hour})
+		},
+		"delete": func(s *memstore.Store) error { return s.Delete(t.Context(), key(1)) },
+	} {
+		clock := newClock()
+		var looks atomic.Pointer[func()] // what happens before the next look at the clock is over
+		s := memstore.New(memstore.WithClock(func() time.Time {
+			now := clock.Now()
+			if f := looks.Swap(nil); f != nil {
+				(*f)()
+			}
+			return now
+		}))
+		must(t, s.Create(t.Context(), key(1), lasting(time.Second)))
+		clock.Advance(999 * time.Millisecond)
+		loaded := make(chan error, 1)
+		meanwhile := func() {
+			clock.Advance(time.Millisecond)
+			go func() {
+				_, err := s.Load(t.Context(), key(1))
+				loaded <- err
+			}()
+			select {
+			case err := <-loaded:
+				loaded <- err
+			case <-time.After(20 * time.Millisecond): // it waits for the write
+			}
+		}
+		looks.Store(&meanwhile)
+		written, read := write(s), <-loaded
+		if written == nil && errors.Is(read, store.ErrNotFound) {
+			t.Errorf("%s: done after a read has found that the record had expired", name)
+		}
+	}
+}
+
 // C9: whatever byte of a block is lost, it is ErrCorrupt or a record, and no panic.
 func TestC9_ABlockThatIsCutAnywhereIsCorrupt(t *testing.T) {
 	t.Parallel()
