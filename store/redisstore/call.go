@@ -41,7 +41,7 @@ func (s *Store) call(ctx context.Context, f attempt) reply {
 		l := s.direct.enter()
 		defer s.direct.leave()
 		if l != nil {
-			if r, ok := s.direct.do(ctx, l, f); ok && !s.willPass(r.err) {
+			if r, ok := s.direct.do(ctx, l, f); ok && (ctx.Err() != nil || !s.willPass(r.err)) {
 				return r
 			}
 		}

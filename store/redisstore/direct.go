@@ -18,9 +18,9 @@ import (
 // to end before there is an answer, the connection is closed, which is nobody
 // else's then.
 //
-// No call waits for the connection to be made, or finds out that it was lost: it
-// is used while calls follow each other, and after a pause a goroutine of its own
-// makes it, or looks whether it still stands, while calls go the other way.
+// No call waits for the connection to be made: it is used while calls follow each
+// other, and after a pause a goroutine of its own makes it, or looks whether it
+// still stands, while calls go the other way.
 type direct struct {
 	option rueidis.ClientOption
 
@@ -42,11 +42,16 @@ type line struct {
 	client   rueidis.Client
 	conn     net.Conn
 	answered time.Time // the last time
+	idle     *time.Timer
 }
 
 // freshFor is how long a line that has answered is taken to stand, and for how
 // long after a call another one follows it.
 const freshFor = time.Second
+
+// idleFor is how long nothing may come over a line before it is closed; twice
+// that at the most.
+const idleFor = 10 * time.Second
 
 // lineBuffer is the size of each of the client's two buffers, in bytes: a line
 // carries one call at a time.
@@ -58,6 +63,7 @@ var errOneDial = errors.New("redis: a direct connection is made only once")
 
 func newDirect(o rueidis.ClientOption) *direct {
 	o.DisableCache = true
+	o.ForceSingleClient = true
 	o.PipelineMultiplex = -1 // one connection
 	o.RingScaleEachConn = 1
 	o.ReadBufferEachConn, o.WriteBufferEachConn = lineBuffer, lineBuffer
@@ -88,7 +94,8 @@ func (d *direct) enter() *line {
 	}
 	if follows && !d.caring {
 		d.caring, d.inUse = true, true
-		d.all.Go(d.care)
+		l := d.line
+		d.all.Go(func() { d.care(l) })
 	}
 	return nil
 }
@@ -146,12 +153,9 @@ func (d *direct) release(l *line) {
 	}
 }
 
-// care makes the line, or looks whether it still stands. After a failure it
+// care makes the line, or looks whether l still stands. After a failure it
 // waits before it lets another one try.
-func (d *direct) care() {
-	d.mu.Lock()
-	l := d.line // which is in use by this goroutine
-	d.mu.Unlock()
+func (d *direct) care(l *line) {
 	switch {
 	case l == nil:
 		l = d.dial()
@@ -181,12 +185,13 @@ func (d *direct) care() {
 func (d *direct) dial() *line {
 	l := &line{}
 	o, made := d.option, false
+	greeted := func() bool { return true } // by the server, before close
 	o.DialCtxFn = func(_ context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 		if made {
 			return nil, errOneDial
 		}
 		made = true
-		conn, err := d.option.DialCtxFn(d.ends, address, dialer, config)
+		conn, err := d.option.DialCtxFn(withItsOwnEnd(d.ends), address, dialer, config)
 		if err != nil {
 			return nil, err
 		}
@@ -194,14 +199,34 @@ func (d *direct) dial() *line {
 		if secure, ok := conn.(*tls.Conn); ok {
 			l.conn = secure.NetConn() // whose Close waits for nothing
 		}
+		greeted = context.AfterFunc(d.ends, func() { l.conn.Close() })
 		return conn, nil
 	}
-	client, err := connect(d.ends, o)
+	client, err := rueidis.NewClient(o)
 	if err != nil {
 		return nil
 	}
 	l.client = client
+	if !greeted() {
+		l.close()
+		return nil
+	}
+	l.idle = time.AfterFunc(idleFor, func() { d.tidy(l) })
 	return l
+}
+
+// tidy closes l where nothing has come over it for long.
+func (d *direct) tidy(l *line) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.line != l: // it is closed
+	case d.inUse || time.Since(l.answered) < idleFor:
+		l.idle.Reset(idleFor)
+	default:
+		d.line = nil
+		go l.close()
+	}
 }
 
 func (l *line) answers(ctx context.Context) bool {
@@ -215,6 +240,9 @@ func (l *line) answers(ctx context.Context) bool {
 // close ends what comes over the line. The client alone would wait for a server
 // that hangs.
 func (l *line) close() {
+	if l.idle != nil {
+		l.idle.Stop()
+	}
 	l.conn.Close()
 	l.client.Close()
 }

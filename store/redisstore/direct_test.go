@@ -2,11 +2,16 @@ package redisstore_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
@@ -262,6 +267,78 @@ func TestCloseEndsADirectCall(t *testing.T) {
 			t.Errorf("after Close: %v", err)
 		}
 	}
+}
+
+// Close does not wait for a direct connection that is being made, whether the
+// server does not greet or does not even answer, and leaves none behind.
+func TestCloseEndsTheMakingOfADirectConnection(t *testing.T) {
+	t.Parallel()
+	server := shared.Get(t)
+	var second atomic.Bool
+	dialing := make(chan struct{})
+	var gone sync.WaitGroup
+	gone.Add(1)
+	backend, err := redisstore.OpenWith(t.Context(), rueidis.ClientOption{
+		InitAddress: []string{server.Addr()},
+		DialCtxFn: func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+			if second.Swap(true) { // the direct one
+				defer gone.Done()
+				close(dialing)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return redisstore.Dial("tcp")(ctx, address, dialer, config)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := backend.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-dialing
+	if err := backend.Close(); err != nil {
+		t.Error(err)
+	}
+	gone.Wait()
+
+	proxy := testserver.NewProxy(t, server.Addr())
+	s := open(t, redisstore.Connection{URL: proxy.URL()})
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ping of a server that hangs: %v", err)
+	}
+	if !s.MakesLine() {
+		t.Error("no connection is being made")
+	}
+	began := time.Now()
+	s.EndDirect()
+	if took := time.Since(began); took > soon/4 {
+		t.Errorf("it took %s to give up a connection that is being made", took)
+	}
+}
+
+// A direct connection that nothing comes over is closed.
+func TestAnIdleDirectConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	s := newLined(t, 10*time.Second)
+	s.backend.TidyLine()
+	if s.backend.Line().IsZero() {
+		t.Error("one that was used a moment ago is closed")
+	}
+	s.backend.AgeLine()
+	s.backend.TidyLine()
+	if s.backend.HasLine() {
+		t.Error("one that was not used for long is there")
+	}
+	s.awaitLine()
 }
 
 // A call now and then makes no connection; one that follows another does.

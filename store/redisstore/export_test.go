@@ -100,6 +100,24 @@ func (s *Store) LineInUse() bool {
 	return s.direct.inUse && !s.direct.caring
 }
 
+// TidyLine closes the direct connection if nothing has come over it for long.
+func (s *Store) TidyLine() {
+	s.direct.mu.Lock()
+	l := s.direct.line
+	s.direct.mu.Unlock()
+	s.direct.tidy(l)
+}
+
+// HasLine says whether there is a direct connection, in use or not.
+func (s *Store) HasLine() bool {
+	s.direct.mu.Lock()
+	defer s.direct.mu.Unlock()
+	return s.direct.line != nil
+}
+
+// EndDirect is what Close does to direct connections.
+func (s *Store) EndDirect() { s.direct.close() }
+
 // MakesLine says whether a direct connection is being made or looked after.
 func (s *Store) MakesLine() bool {
 	s.direct.mu.Lock()

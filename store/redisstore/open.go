@@ -192,16 +192,25 @@ func parseURL(text string) (rueidis.ClientOption, error) {
 }
 
 // dial makes connections that serve every caller, and so do not end with the
-// context of the one that happened to need it first. The dialer's timeout
-// bounds it, with TLS and without.
+// context of the one that happened to need it first, unless that is made by
+// withItsOwnEnd. The dialer's timeout bounds it, with TLS and without.
 func dial(network string) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
 	return func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
-		ctx = context.WithoutCancel(ctx)
+		if ctx.Value(ownEnd{}) == nil {
+			ctx = context.WithoutCancel(ctx)
+		}
 		if config != nil {
 			return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, network, address)
 		}
 		return dialer.DialContext(ctx, network, address)
 	}
+}
+
+type ownEnd struct{}
+
+// withItsOwnEnd gives a context that a connection may end with.
+func withItsOwnEnd(ctx context.Context) context.Context {
+	return context.WithValue(ctx, ownEnd{}, true)
 }
 
 // retryDelay lets what only reads try three times more, which is enough for a

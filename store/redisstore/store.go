@@ -94,7 +94,7 @@ func (s *Store) Close() error {
 // Ping returns nil when Redis answers and is done loading its data.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
-		return client.Do(ctx, s.client.B().Ping().Build())
+		return client.Do(ctx, s.client.B().Ping().Build().ToRetryable())
 	}).err
 }
 
