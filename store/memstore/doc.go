@@ -1,7 +1,7 @@
 // Package memstore keeps sessions in the memory of the process: the backend
 // for one instance, for development and for tests.
 //
-// It is split into a thousand shards with a lock each, starts no goroutine and
+// It is split into hundreds of shards with a lock each, starts no goroutine and
 // never stops the world: a sweep looks at one shard at a time, removes a few
 // records under its lock, and rests now and then. Records are blocks of
 // bytes in long texts without pointers, so that the garbage collector passes over
