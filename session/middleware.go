@@ -111,11 +111,17 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 // BeforeHeaders saves the session and sets its cookie.
 func (x *exchange) BeforeHeaders(header http.Header) error {
 	s := &x.session
-	if s.startUntouched() {
+	s.mu.Lock()
+	if s.touched == nil && !s.m.sendAlways { // nothing to save, no cookie to send
+		s.started = true
+		s.mu.Unlock()
 		return nil
 	}
-	s.saving.Lock()
-	s.mu.Lock()
+	if !s.saving.TryLock() { // it is taken before mu
+		s.mu.Unlock()
+		s.saving.Lock()
+		s.mu.Lock()
+	}
 	defer s.unlockSaving()
 	defer func() { s.started = true }()
 	cookie, err := s.finalize(x.saving())
@@ -128,18 +134,6 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 		setCookie(header, cookie)
 	}
 	return nil
-}
-
-// startUntouched notes that the headers leave, and reports true, where there is
-// nothing to save and no cookie to send.
-func (s *Session) startUntouched() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.touched != nil || s.m.sendAlways {
-		return false
-	}
-	s.started = true
-	return true
 }
 
 // savingContext is the context of a save. The client may have gone away; what
@@ -230,7 +224,7 @@ func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // response had started is saved now. When that fails, the response is broken
 // off, the one way left to tell the client that not everything took place.
 func (x *exchange) finish() {
-	if err := x.writer.Commit(); err != nil {
+	if !x.writer.Passed() && x.writer.Commit() != nil {
 		return // answered by Refuse
 	}
 	s := &x.session

@@ -483,3 +483,45 @@ func TestANilLoggerAndANilClockAreTheDefaults(t *testing.T) {
 		t.Error("Finalize takes the session of another Manager")
 	}
 }
+
+// A response may start while goroutines of its handler load and save the
+// session, in whichever order they come to it.
+func TestAResponseStartsWhileTheSessionIsSaved(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	for range 20 {
+		begun, answer := make(chan struct{}), make(chan struct{})
+		e.spy.intercept(func(op string) error {
+			if op == "load" {
+				close(begun)
+				<-answer
+			}
+			return nil
+		})
+		res := b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+			ctx, s := r.Context(), session.FromContext(r.Context())
+			var all sync.WaitGroup
+			together := func(f func() error) {
+				all.Go(func() {
+					if err := f(); err != nil {
+						t.Error(err)
+					}
+				})
+				<-time.After(time.Millisecond) // most likely it waits for the one before now
+			}
+			together(func() error { return s.Load(ctx) })
+			<-begun
+			together(func() error { _, err := io.WriteString(w, "begun"); return err })
+			together(func() error { return s.Sync(ctx) })
+			together(func() error { return s.Sync(ctx) })
+			close(answer)
+			all.Wait()
+		})
+		e.spy.intercept(nil)
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("status %d", res.StatusCode)
+		}
+		b.wantRead("k", "v")
+	}
+}

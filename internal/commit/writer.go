@@ -85,6 +85,10 @@ func (w *Writer) Status() int { return int(w.status) }
 // Refused says whether the commit has failed, so that Refuse has answered.
 func (w *Writer) Refused() bool { return w.refused.Load() }
 
+// Passed says whether something of the handler's response has left, after a
+// commit that has not failed. It never waits.
+func (w *Writer) Passed() bool { return w.begun.Load() && !w.refused.Load() }
+
 // Started says whether the commit has begun, so that headers can no longer be
 // changed by what runs in BeforeHeaders. It never waits.
 func (w *Writer) Started() bool { return w.started.Load() }
