@@ -63,9 +63,9 @@ func (e *env) manager(changes ...func(*config.SessionConfig)) *session.Manager {
 }
 
 // managerOver makes a Manager whose events the environment records.
-func (e *env) managerOver(s *store.SessionStore, cfg config.SessionConfig) *session.Manager {
+func (e *env) managerOver(s *store.SessionStore, cfg config.SessionConfig, opts ...session.Option) *session.Manager {
 	e.Helper()
-	m, err := session.NewManager(cfg, s, session.WithClock(e.time), session.WithObserver(&e.seen))
+	m, err := session.NewManager(cfg, s, append(opts, session.WithClock(e.time), session.WithObserver(&e.seen))...)
 	if err != nil {
 		e.Fatal(err)
 	}

@@ -400,6 +400,47 @@ func TestB6_APanicInTheStoreOrInAnUpdateLeavesNothingLocked(t *testing.T) {
 	b.visit(write("n", 1))
 }
 
+// Somebody between the middleware and the handler may recover, and answer; but
+// not with a 2xx, nor with what looks like one.
+func TestB5_APanicOfTheSaveThatIsRecoveredIsNo200(t *testing.T) {
+	panics := map[string]func(e *env){
+		"of the store":    func(e *env) { e.spy.intercept(func(string) error { panic("in the store") }) },
+		"of an observer": func(e *env) {
+			e.Manager = e.managerOver(store.New(e.spy), config.Default(), session.WithObserver(observerFunc(
+				func(context.Context, session.Event) { panic("in the observer") })))
+		},
+		"of the error handler": func(e *env) {
+			e.spy.fail(io.EOF)
+			e.Manager = e.managerOver(store.New(e.spy), config.Default(), session.WithErrorHandler(
+				func(http.ResponseWriter, *http.Request, error) { panic("in the error handler") }))
+		},
+	}
+	for name, prepare := range panics {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			prepare(e)
+			server := httptest.NewServer(e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer func() {
+					if recover() == nil {
+						t.Error("no panic")
+					}
+					http.Error(w, "out of order", http.StatusInternalServerError)
+				}()
+				if err := session.FromContext(r.Context()).Set(r.Context(), "k", "v"); err != nil {
+					t.Error(err)
+				}
+				io.WriteString(w, "stored")
+			})))
+			defer server.Close()
+			res, err := http.Get(server.URL)
+			if err == nil {
+				res.Body.Close()
+				t.Errorf("the client was told %s", res.Status)
+			}
+		})
+	}
+}
+
 func TestB7_TheSaveRunsThoughTheClientHasGone(t *testing.T) {
 	e := newEnv(t)
 	b := e.browser()

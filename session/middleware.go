@@ -224,10 +224,14 @@ func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // response had started is saved now. When that fails, the response is broken
 // off, the one way left to tell the client that not everything took place.
 func (x *exchange) finish() {
-	if !x.writer.Passed() && x.writer.Commit() != nil {
-		return // answered by Refuse
-	}
 	s := &x.session
+	if !x.writer.Passed() && x.writer.Commit() != nil {
+		if !x.writer.Answered() { // and somebody has recovered from that
+			s.m.logger.Error("session: a panic has kept the session from being saved, or the failure from being answered, the response is broken off")
+			panic(http.ErrAbortHandler)
+		}
+		return // by Refuse
+	}
 	if x.closed = s.closeSettled(); x.closed {
 		return
 	}

@@ -85,6 +85,10 @@ func (w *Writer) Status() int { return int(w.status) }
 // Refused says whether the commit has failed, so that Refuse has answered.
 func (w *Writer) Refused() bool { return w.refused.Load() }
 
+// Answered says whether a final header has left, the handler's or that of
+// Refuse. After a commit that has failed there is none where a hook panicked.
+func (w *Writer) Answered() bool { return w.begun.Load() }
+
 // Passed says whether something of the handler's response has left, after a
 // commit that has not failed. It never waits.
 func (w *Writer) Passed() bool { return w.begun.Load() && !w.refused.Load() }
