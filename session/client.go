@@ -120,6 +120,9 @@ func (c Client) removeIf(key string, edits uint64) error {
 
 // Remove deletes the value under key, if there is one.
 func (c Client) Remove(_ context.Context, key string) error {
+	if err := store.CheckStateKey(key); err != nil {
+		return err
+	}
 	return c.change(func(b *bag) error {
 		b.remove(key)
 		return nil

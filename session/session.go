@@ -422,9 +422,10 @@ func (s *Session) removeIf(key string, edits uint64) error {
 }
 
 // Remove deletes the value under key, if there is one. It needs no load.
+// ErrInvalid of package store when key cannot be a state key.
 func (s *Session) Remove(_ context.Context, key string) error {
-	if key == visitKey {
-		return errReserved
+	if err := checkKey(key); err != nil {
+		return err
 	}
 	if err := s.lock(); err != nil {
 		return err

@@ -1037,6 +1037,9 @@ func TestA21_ValuesKeepTheirBytes(t *testing.T) {
 					t.Errorf("Set of the client state under %q: %v", key, err)
 				}
 				for _, state := range []session.State{s, s.Client()} {
+					if err := state.Remove(ctx, key); !errors.Is(err, store.ErrInvalid) {
+						t.Errorf("Remove under %q: %v", key, err)
+					}
 					err := session.NewField[int](key).Update(ctx, state, func(n int) (int, error) { return n, nil })
 					if !errors.Is(err, store.ErrInvalid) {
 						t.Errorf("Update under %q: %v", key, err)
