@@ -94,8 +94,9 @@ type StateConfig struct {
 type StoreConfig struct {
 	// Driver names the backend. It must not be empty.
 	Driver StoreDriver `koanf:"driver"`
-	// Timeout bounds each call to the backend; 0 leaves calls unbounded but
-	// for the request's own context. The memory backend needs none.
+	// Timeout bounds each call to the backend. It must be above 0: a save goes
+	// on when its client has gone, and nothing else would end it. The memory
+	// backend has no use for it.
 	Timeout time.Duration `koanf:"timeout"`
 	Sweep   SweepConfig   `koanf:"sweep"`
 	Memory  MemoryConfig  `koanf:"memory"`

@@ -92,7 +92,7 @@ func (c *checks) state(cfg StateConfig) {
 }
 
 func (c *checks) store(cfg StoreConfig) {
-	c.require(cfg.Timeout >= 0, "store.timeout", cfg.Timeout, "must not be below 0; 0 is no timeout")
+	c.require(cfg.Timeout > 0, "store.timeout", cfg.Timeout, "must be above 0")
 	c.require(cfg.Sweep.Interval >= 0, "store.sweep.interval", cfg.Sweep.Interval, "must not be below 0; 0 is no sweeper")
 	c.require(cfg.Sweep.Batch > 0, "store.sweep.batch", cfg.Sweep.Batch, "must be above 0")
 	c.require(cfg.Memory.MaxSessions >= 0, "store.memory.max_sessions", cfg.Memory.MaxSessions, "must not be below 0; 0 is no limit")

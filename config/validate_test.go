@@ -166,8 +166,8 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			"session.state.max_lifetime: 720h: must be at least session.state.ttl, which is 744h, or 0 for no limit",
 		},
 		{
-			"a timeout below 0", fromYAML("session: {store: {timeout: -1s}}"),
-			"session.store.timeout (app.yaml:1): -1s: must not be below 0; 0 is no timeout",
+			"no timeout", fromYAML("session: {store: {timeout: 0}}"),
+			"session.store.timeout (app.yaml:1): 0s: must be above 0",
 		},
 		{
 			"an interval below 0", fromYAML("session: {store: {sweep: {interval: -1s}}}"),
@@ -480,7 +480,6 @@ func TestE2_WhatIsAllowedIsNotFound(t *testing.T) {
 		"no limit":                 func(c *config.SessionConfig) { c.State.TTL, c.State.MaxLifetime = 10*365*24*time.Hour, 0 },
 		"a lifetime of the TTL":    func(c *config.SessionConfig) { c.State.MaxLifetime = c.State.TTL },
 		"no sweeper":               func(c *config.SessionConfig) { c.Store.Sweep.Interval = 0 },
-		"no timeout":               func(c *config.SessionConfig) { c.Store.Timeout = 0 },
 		"a cookie in the clear":    func(c *config.SessionConfig) { c.Cookie.Secure = false },
 		"a cookie for a domain":    func(c *config.SessionConfig) { c.Cookie.Domain, c.Cookie.Path = "a-1.example.com", "/app/x y" },
 		"a __Host- cookie":         func(c *config.SessionConfig) { c.Cookie.Prefix = config.PrefixHost },

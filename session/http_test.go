@@ -404,7 +404,7 @@ func TestB6_APanicInTheStoreOrInAnUpdateLeavesNothingLocked(t *testing.T) {
 // not with a 2xx, nor with what looks like one.
 func TestB5_APanicOfTheSaveThatIsRecoveredIsNo200(t *testing.T) {
 	panics := map[string]func(e *env){
-		"of the store":    func(e *env) { e.spy.intercept(func(string) error { panic("in the store") }) },
+		"of the store": func(e *env) { e.spy.intercept(func(string) error { panic("in the store") }) },
 		"of an observer": func(e *env) {
 			e.Manager = e.managerOver(store.New(e.spy), config.Default(), session.WithObserver(observerFunc(
 				func(context.Context, session.Event) { panic("in the observer") })))

@@ -149,9 +149,6 @@ func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option)
 	if m.telemetry != nil {
 		m.observers = append(m.observers, m.telemetry)
 	}
-	if m.saveTimeout <= 0 {
-		m.saveTimeout = store.DefaultTimeout
-	}
 	sealer, err := newSealer(cfg, m.cookieName, m.logger)
 	if err != nil {
 		return nil, err

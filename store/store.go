@@ -38,7 +38,8 @@ type options struct {
 }
 
 // WithTimeout bounds every call to the backend. Zero and negative values leave
-// calls unbounded but for the caller's context.
+// calls unbounded but for the caller's context, which in the save of a session
+// never ends: they are for a backend that bounds its calls itself.
 func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
 
 // WithMeterProvider records the duration of every operation, by operation and
