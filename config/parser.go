@@ -94,10 +94,13 @@ func unreadable(name string, err error) Finding {
 }
 
 // reason gives the text of err without the name of the file.
-func reason(err error) string {
+func reason(err error) string { return unnamed(err).Error() }
+
+// unnamed gives err without the name of a file.
+func unnamed(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
-		err = pathErr.Err
+		return pathErr.Err
 	}
-	return err.Error()
+	return err
 }

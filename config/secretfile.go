@@ -42,28 +42,27 @@ func (l *loader) secretFiles(read func(name string) ([]byte, error)) {
 }
 
 // secretFile reads the file for the field at path. The function take says what
-// is wrong with its content.
+// is wrong with its content. What was not read is not shown: it may be a secret
+// in the place of a file's name.
 func (l *loader) secretFile(path string, name *string, set bool,
 	read func(name string) ([]byte, error), take func(content string) (problem string),
 ) {
 	if *name == "" {
 		return
 	}
-	finding := Finding{Path: path + "_file", Source: l.sources[path+"_file"], Value: show(*name)}
-	if _, err := ParseKey(*name); err == nil {
-		finding.Value = "" // a key in the place of a file's name
-	}
+	finding := Finding{Path: path + "_file", Source: l.sources[path+"_file"]}
 	if set {
 		finding.Problem = path + " is set as well; there can be only one of the two"
 	} else if content, err := read(*name); err != nil {
-		finding.Problem, finding.Err = "cannot be read: "+reason(err), err
+		finding.Problem = "cannot be read: " + reason(err) + "; it must be the name of a file, not the secret itself"
+		finding.Err = unnamed(err)
 	} else {
-		finding.Problem = take(string(content))
+		finding.Value, finding.Problem = show(*name), take(string(content))
+		l.sources[path] = *name
 	}
 	if finding.Problem != "" {
 		l.findings = append(l.findings, finding)
 	}
-	l.sources[path] = *name
 	*name = ""
 }
 

@@ -136,9 +136,10 @@ func (c *checks) sql(cfg SQLConfig) {
 	c.unread("store.sql.dsn_file", cfg.DSNFile, "session.store.sql.dsn")
 }
 
-// unread finds the name of a file that nobody has read.
+// unread finds the name of a file that nobody has read. It is not shown: it may
+// be the secret itself.
 func (c *checks) unread(path, file, target string) {
-	c.require(file == "", path, file, "is read by Load alone; in a configuration built in code, set "+target)
+	c.require(file == "", path, nil, "is read by Load alone; in a configuration built in code, set "+target)
 }
 
 // isToken says whether s is a token of RFC 6265, which is that of RFC 2616.

@@ -444,11 +444,11 @@ func TestE2_AConfigurationBuiltInCodeIsHeldAgainstTheSameRules(t *testing.T) {
 	want := []string{
 		"session.cookie.keys[1]: is no key; NewKey makes one, ParseKey reads one",
 		"session.cookie.keys[2]: is no key; NewKey makes one, ParseKey reads one",
-		`session.cookie.keys_file: "keys.txt": is read by Load alone; in a configuration built in code, set session.cookie.keys`,
+		`session.cookie.keys_file: is read by Load alone; in a configuration built in code, set session.cookie.keys`,
 		"session.state.ttl_extension_threshold: +Inf: must be from 0 to 1",
-		`session.store.redis.password_file: "password.txt": is read by Load alone; in a configuration built in code, set session.store.redis.password`,
-		`session.store.redis.sentinel_password_file: "watchword.txt": is read by Load alone; in a configuration built in code, set session.store.redis.sentinel_password`,
-		`session.store.sql.dsn_file: "dsn.txt": is read by Load alone; in a configuration built in code, set session.store.sql.dsn`,
+		`session.store.redis.password_file: is read by Load alone; in a configuration built in code, set session.store.redis.password`,
+		`session.store.redis.sentinel_password_file: is read by Load alone; in a configuration built in code, set session.store.redis.sentinel_password`,
+		`session.store.sql.dsn_file: is read by Load alone; in a configuration built in code, set session.store.sql.dsn`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -549,8 +549,8 @@ func TestE3_TheErrorOfASecretFileNamesTheFileAndNeverItsContent(t *testing.T) {
 		{
 			"a missing file",
 			[]string{"SESSION_STORE_REDIS_PASSWORD_FILE=" + missing},
-			"session.store.redis.password_file", missing,
-			"cannot be read: no such file or directory",
+			"session.store.redis.password_file", "",
+			"cannot be read: no such file or directory; it must be the name of a file, not the secret itself",
 		},
 		{
 			"an empty password",
@@ -561,17 +561,18 @@ func TestE3_TheErrorOfASecretFileNamesTheFileAndNeverItsContent(t *testing.T) {
 		{
 			"a file without end",
 			[]string{"SESSION_STORE_SQL_DSN_FILE=" + large, "SESSION_STORE_SQL_DRIVER=pgx"},
-			"session.store.sql.dsn_file", large, "cannot be read: it has more than 65536 bytes",
+			"session.store.sql.dsn_file", "",
+			"cannot be read: it has more than 65536 bytes; it must be the name of a file, not the secret itself",
 		},
 		{
 			"keys and a file of keys",
 			[]string{"SESSION_COOKIE_KEYS=" + keyA, "SESSION_COOKIE_KEYS_FILE=" + empty},
-			"session.cookie.keys_file", empty, "session.cookie.keys is set as well; there can be only one of the two",
+			"session.cookie.keys_file", "", "session.cookie.keys is set as well; there can be only one of the two",
 		},
 		{
 			"a password and a file",
 			[]string{"SESSION_STORE_REDIS_PASSWORD=hush", "SESSION_STORE_REDIS_PASSWORD_FILE=" + short},
-			"session.store.redis.password_file", short, "session.store.redis.password is set as well; there can be only one of the two",
+			"session.store.redis.password_file", "", "session.store.redis.password is set as well; there can be only one of the two",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -580,8 +581,11 @@ func TestE3_TheErrorOfASecretFileNamesTheFileAndNeverItsContent(t *testing.T) {
 			if len(got) != 1 {
 				t.Fatalf("got %v", got)
 			}
-			f := got[0]
-			if f.Path != row.path || f.Value != fmt.Sprintf("%q", row.value) || f.Problem != row.problem {
+			f, value := got[0], ""
+			if row.value != "" {
+				value = fmt.Sprintf("%q", row.value)
+			}
+			if f.Path != row.path || f.Value != value || f.Problem != row.problem {
 				t.Errorf("got %s", f)
 			}
 			if strings.Contains(f.Problem, "hush") || strings.Contains(f.Problem, "aHVzaA") {
@@ -591,11 +595,31 @@ func TestE3_TheErrorOfASecretFileNamesTheFileAndNeverItsContent(t *testing.T) {
 	}
 }
 
-func TestE3_AKeyInThePlaceOfAFileNameIsNotShown(t *testing.T) {
+func TestE3_ASecretInThePlaceOfAFileNameIsNotShown(t *testing.T) {
 	t.Parallel()
-	_, err := config.Load(config.WithEnviron([]string{"SESSION_COOKIE_KEYS_FILE=" + keyA}))
-	if err == nil || strings.Contains(err.Error(), keyA) {
-		t.Errorf("got %v", err)
+	for variable, secret := range map[string]string{
+		"SESSION_COOKIE_KEYS_FILE":                   keyA,
+		"SESSION_STORE_REDIS_PASSWORD_FILE":          "hunter2",
+		"SESSION_STORE_REDIS_SENTINEL_PASSWORD_FILE": "hunter3",
+		"SESSION_STORE_SQL_DSN_FILE":                 "postgres://shop:hunter4@db/shop",
+	} {
+		for name, others := range map[string][]string{
+			"alone":           nil,
+			"beside the same": {strings.TrimSuffix(variable, "_FILE") + "=" + keyB},
+		} {
+			_, err := config.Load(config.WithEnviron(append(others, variable+"="+secret)))
+			shown := fmt.Sprintf("%v %+v", err, err)
+			var e *config.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("%s, %s: %v", variable, name, err)
+			}
+			for _, f := range e.Findings {
+				shown += fmt.Sprintf("%+v", f)
+			}
+			if strings.Contains(shown, secret) {
+				t.Errorf("%s, %s: %s", variable, name, shown)
+			}
+		}
 	}
 }
 
