@@ -70,8 +70,9 @@ type Event struct {
 // Observer gets the events of a Manager.
 type Observer interface {
 	// Observe is called when it has happened, within the request, which waits
-	// for it; by many goroutines at once. ctx is that of the request as it came
-	// to the middleware, and is not cancelled with it.
+	// for it; by many goroutines at once. ctx has the values of the request's
+	// context as it came to the middleware, or of the one that Revoke,
+	// RevokeOthers or RevokeAll was given, and is never cancelled.
 	Observe(ctx context.Context, e Event)
 }
 

@@ -187,6 +187,7 @@ func (m *Manager) revoke(ctx context.Context, subject string, which func([]store
 // tellRevoked gives what tells the observers of a revocation in the request of
 // ctx.
 func (m *Manager) tellRevoked(ctx context.Context, subject string) func(store.Key) {
+	ctx = context.WithoutCancel(ctx) // the session has ended, whoever still waits
 	return func(key store.Key) {
 		if !m.observed() {
 			return
