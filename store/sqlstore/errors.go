@@ -82,18 +82,45 @@ func (s *Store) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	d := s.names.dialect
-	switch code, text := d.codeOf(err), err.Error(); {
+	d, ended := s.names.dialect, endOf(err)
+	switch code := d.codeOf(err); {
 	case d.showsData(code):
 		return fmt.Errorf("%s: a value was refused, with the code %s", d, code)
-	case s.owned && (strings.Contains(text, "parse") || slices.ContainsFunc(s.secrets, func(secret string) bool { return strings.Contains(text, secret) })):
-		return fmt.Errorf("%s: the data source name is not one that the driver understands, or leads nowhere; "+
+	case s.owned && code == "" && ended == nil && strings.Contains(err.Error(), "parse"):
+		return fmt.Errorf("%s: the data source name is not one that the driver understands; "+
 			"what the driver says is left out, as it may show a password", d)
 	case d.missingTable(code):
-		return fmt.Errorf("%s: the table is not there: apply the migrations: %w", d, err)
+		err = fmt.Errorf("the table is not there: set session.store.sql.migrate: true, call Migrate, or apply what sqlstore.Migrations gives: %w", err)
+	}
+	text := err.Error()
+	for _, secret := range s.secrets {
+		text = strings.ReplaceAll(text, secret, "…")
+	}
+	if text != err.Error() {
+		err = &redacted{text, ended}
 	}
 	return fmt.Errorf("%s: %w", d, err)
 }
+
+// endOf gives the context's error that is in err, nil if there is none.
+func endOf(err error) error {
+	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, end) {
+			return end
+		}
+	}
+	return nil
+}
+
+// redacted is an error without the password that was in its text. What it
+// wrapped is left out, as that has the same text, but for the end of a context.
+type redacted struct {
+	text  string
+	ended error
+}
+
+func (e *redacted) Error() string { return e.text }
+func (e *redacted) Unwrap() error { return e.ended }
 
 // retrying calls f until it returns anything but a transient error, or ctx
 // ends. The pauses grow, and are random so that those who met once do not meet

@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -119,8 +120,32 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	}
 	for _, e := range engines {
 		s := newStore(t, e.db(t), e.dialect, sqlstore.WithTable(newTable()))
-		if _, err := s.Load(t.Context(), key(1)); err == nil || !strings.Contains(err.Error(), "apply the migrations") {
+		if _, err := s.Load(t.Context(), key(1)); err == nil || !strings.Contains(err.Error(), "session.store.sql.migrate: true") {
 			t.Errorf("%s: load without a table: %v, want what to do about it", e.name, err)
+		}
+	}
+}
+
+// A password that is a word of other texts, too, hides no more than itself.
+func TestAPasswordThatIsACommonWordHidesNoError(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"sessions", "postgres", "parse", "e"} {
+		role := "with_" + password
+		run(t, pgx.db(t), "CREATE ROLE "+role+" LOGIN PASSWORD '"+password+"'")
+		name := strings.Replace(testserver.PostgresURL(postgres.Get(t).Addr()),
+			testserver.DatabaseUser+":"+testserver.DatabasePassword+"@", role+":"+password+"@", 1)
+		s, err := sqlstore.Open(t.Context(), "pgx", name, sqlstore.Postgres, sqlstore.WithTable(newTable()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		if _, err := s.Load(t.Context(), key(1)); err == nil || strings.Contains(err.Error(), "data source name") {
+			t.Errorf("load without a table: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := s.Load(ctx, key(1)); !errors.Is(err, context.Canceled) {
+			t.Errorf("load for nobody: %v, want context.Canceled", err)
 		}
 	}
 }
