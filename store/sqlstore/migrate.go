@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Migration is one step of the schema.
@@ -78,9 +79,8 @@ func (s *Store) migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		if unlockErr := m.unlock(context.WithoutCancel(ctx), err == nil); unlockErr != nil {
-			// The connection goes, and the lock with it.
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		if unlockErr := m.unlock(ctx, err == nil); unlockErr != nil {
+			m.drop()
 			if err == nil {
 				err = unlockErr
 			}
@@ -110,6 +110,10 @@ func (m migrator) text(file string) (string, error) {
 	return m.names.fill(text, ""), err
 }
 
+// unlocking is how long a server may take to undo a transaction or to give a
+// lock back before the connection is dropped, which does both.
+const unlocking = time.Second
+
 // lock keeps other instances out, within ctx. On PostgreSQL and SQLite it
 // begins a transaction.
 func (m migrator) lock(ctx context.Context) error {
@@ -122,8 +126,8 @@ func (m migrator) lock(ctx context.Context) error {
 			return err
 		}
 		err := m.run(ctx, "lock.sql")
-		if err != nil {
-			_ = m.unlock(context.WithoutCancel(ctx), false)
+		if err != nil && m.unlock(ctx, false) != nil {
+			m.drop()
 		}
 		return err
 	}
@@ -139,9 +143,14 @@ func (m migrator) lock(ctx context.Context) error {
 	}
 }
 
-// unlock lets other instances in. On PostgreSQL and SQLite it keeps or undoes
-// what was done.
+// unlock lets other instances in. On PostgreSQL and SQLite it keeps, within ctx,
+// or undoes what was done.
 func (m migrator) unlock(ctx context.Context, keep bool) error {
+	if !keep || m.names.dialect == MySQL { // what was done is not in question
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), unlocking)
+		defer cancel()
+	}
 	if m.names.dialect == MySQL {
 		return m.run(ctx, "unlock.sql")
 	}
@@ -151,6 +160,11 @@ func (m migrator) unlock(ctx context.Context, keep bool) error {
 	}
 	_, err := m.conn.ExecContext(ctx, end)
 	return err
+}
+
+// drop ends the connection, and the lock or the transaction with it.
+func (m migrator) drop() {
+	_ = m.conn.Raw(func(any) error { return driver.ErrBadConn })
 }
 
 // apply does what is still to be done.

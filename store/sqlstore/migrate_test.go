@@ -187,3 +187,22 @@ func TestAMigrationThatFailsCanBeTriedAgain(t *testing.T) {
 		})
 	}
 }
+
+// What keeps a transaction from being committed keeps nobody waiting beyond the
+// context.
+func TestMigrateEndsWithItsContextAlsoWhileItCommits(t *testing.T) {
+	t.Parallel()
+	db, schema := pgx.db(t), "slow_"+newTable()
+	run(t, db, "CREATE SCHEMA "+schema)
+	if err := newStore(t, db, sqlstore.Postgres, sqlstore.WithSchema(schema)).Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run(t, db, "CREATE FUNCTION "+schema+".dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3600); RETURN NULL; END'")
+	run(t, db, "CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON "+schema+".session_migrations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "+schema+".dawdle()")
+	s := newStore(t, db, sqlstore.Postgres, sqlstore.WithSchema(schema), sqlstore.WithTable("another"))
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := s.Migrate(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
