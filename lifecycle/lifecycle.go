@@ -79,13 +79,14 @@ func New(s *store.SessionStore, cfg config.StoreConfig, opts ...Option) *Lifecyc
 }
 
 // Start waits until the store answers, migrates it if the configuration says
-// so, and starts the sweeper, unless its interval is 0. The context bounds Start
-// and nothing beyond it.
+// so, waits until it can be read, and starts the sweeper, unless its interval is
+// 0. The context bounds Start and nothing beyond it.
 //
-// When Start fails, nothing is left running and the store is closed. The error
-// wraps that of the store ([store.ErrUnavailable] where it could not be
-// reached) and, if it ran out, that of the context. ErrStarted and ErrStopped
-// are for a second Start and for one that comes too late.
+// When Start fails, nothing is left running and the store is closed; one that
+// is not a second after the end of the context is left to it. The error wraps
+// that of the store ([store.ErrUnavailable] where it could not be reached) and,
+// if it ran out, that of the context. ErrStarted and ErrStopped are for a
+// second Start and for one that comes too late.
 func (l *Lifecycle) Start(ctx context.Context) error {
 	if err := l.enter(ctx); err != nil {
 		return fmt.Errorf("session lifecycle: start: %w", err)
@@ -101,7 +102,15 @@ func (l *Lifecycle) Start(ctx context.Context) error {
 	if err := l.prepare(ctx); err != nil {
 		err = fmt.Errorf("session lifecycle: start: %w", err)
 		l.end()
-		<-l.closed
+		select {
+		case <-l.closed:
+		case <-ctx.Done():
+			select {
+			case <-l.closed:
+			case <-time.After(closing):
+				return err
+			}
+		}
 		return errors.Join(err, l.err)
 	}
 	if l.sweeper != nil {
@@ -112,24 +121,40 @@ func (l *Lifecycle) Start(ctx context.Context) error {
 	return nil
 }
 
+// closing is how long a Start that has failed waits, beyond its context, for
+// the store to close.
+const closing = time.Second
+
 func (l *Lifecycle) prepare(ctx context.Context) error {
-	if err := l.reach(ctx); err != nil {
+	if err := l.await(ctx, l.store.Ping); err != nil {
 		return fmt.Errorf("the store (session.store.driver: %s) cannot be reached: %w", l.cfg.Driver, err)
 	}
-	if !l.cfg.SQL.Migrate {
-		return nil
+	if l.cfg.SQL.Migrate {
+		if err := l.store.Migrate(ctx); err != nil {
+			return fmt.Errorf("the store (session.store.driver: %s) cannot be migrated: %w", l.cfg.Driver, err)
+		}
 	}
-	if err := l.store.Migrate(ctx); err != nil {
-		return fmt.Errorf("the store (session.store.driver: %s) cannot be migrated: %w", l.cfg.Driver, err)
+	if err := l.await(ctx, l.read); err != nil {
+		return fmt.Errorf("the store (session.store.driver: %s) cannot be read: %w", l.cfg.Driver, err)
 	}
 	return nil
 }
 
-// reach waits until the store answers.
-func (l *Lifecycle) reach(ctx context.Context) error {
-	var cause error // why it did not answer, while there was time
+// read asks for a record that is not there. Where there is no table, or no right
+// to read it, a store answers a Ping all the same.
+func (l *Lifecycle) read(ctx context.Context) error {
+	_, err := l.store.Load(ctx, store.Key{})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// await waits until ask succeeds.
+func (l *Lifecycle) await(ctx context.Context, ask func(context.Context) error) error {
+	var cause error // why it did not succeed, while there was time
 	for failures := 1; ; failures++ {
-		err := l.store.Ping(ctx)
+		err := ask(ctx)
 		if err == nil {
 			return nil
 		}
@@ -137,7 +162,7 @@ func (l *Lifecycle) reach(ctx context.Context) error {
 			cause = err
 		}
 		pause := jittered(doubled(100*time.Millisecond, failures-1, 2*time.Second))
-		l.log.Warn("the session store does not answer", zap.Error(err), zap.Int("failures", failures), zap.Duration("retry_in", pause))
+		l.log.Warn("the session store is not ready", zap.Error(err), zap.Int("failures", failures), zap.Duration("retry_in", pause))
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -59,7 +59,7 @@ func TestStartReachesTheStoreAndStopClosesIt(t *testing.T) {
 	if err := l.Ready(t.Context()); !errors.Is(err, lifecycle.ErrNotRunning) {
 		t.Errorf("after stop, Ready says %v", err)
 	}
-	wantOps(t, b, "ping", "ping", "close")
+	wantOps(t, b, "ping", "load", "ping", "close")
 }
 
 func TestStartMigratesWhereTheConfigurationSaysSo(t *testing.T) {
@@ -71,7 +71,7 @@ func TestStartMigratesWhereTheConfigurationSaysSo(t *testing.T) {
 	if err := l.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	wantOps(t, b, "ping", "migrate")
+	wantOps(t, b, "ping", "migrate", "load")
 	if err := l.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -189,6 +189,54 @@ func TestF5_TheErrorOfStartIsTheReasonAndNotThatTimeRanOut(t *testing.T) {
 	})
 }
 
+// A database answers though nobody has made the table yet.
+func TestF5_AStoreThatAnswersAndCannotBeReadIsNotReady(t *testing.T) {
+	t.Parallel()
+	errNoTable := errors.New("the table is not there")
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{load: func(context.Context) error { return errNoTable }}
+		err := lifecycle.New(store.New(b), quiet()).Start(within(t, 15*time.Second))
+		if !errors.Is(err, errNoTable) || !strings.Contains(err.Error(), "cannot be read") {
+			t.Errorf("got %v", err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		made := time.Now().Add(3 * time.Second) // by a migration elsewhere
+		b := &backend{load: func(context.Context) error {
+			if time.Now().Before(made) {
+				return errNoTable
+			}
+			return store.ErrNotFound
+		}}
+		l := lifecycle.New(store.New(b), quiet())
+		if err := l.Start(within(t, 15*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestF5_AFailedStartWaitsForAStoreThatDoesNotCloseNoLongerThanASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		closing := make(chan struct{})
+		b := &backend{
+			ping:  func(context.Context) error { return errRefused },
+			close: func() error { <-closing; return nil },
+		}
+		begin := time.Now()
+		if err := lifecycle.New(store.New(b), quiet()).Start(within(t, 5*time.Second)); !errors.Is(err, errRefused) {
+			t.Errorf("got %v", err)
+		}
+		if took := time.Since(begin); took != 6*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		close(closing)
+	})
+}
+
 func TestF5_StartThatFailsToMigrateClosesTheStore(t *testing.T) {
 	t.Parallel()
 	errDenied, errClose := errors.New("permission denied"), errors.New("close failed")
@@ -300,7 +348,7 @@ func TestStopIsBoundedByItsContext(t *testing.T) {
 		if err := l.Stop(t.Context()); err != nil {
 			t.Errorf("once the store is closed, Stop says %v", err)
 		}
-		wantOps(t, b, "ping", "close")
+		wantOps(t, b, "ping", "load", "close")
 	})
 }
 
@@ -343,7 +391,7 @@ func TestStopWithAContextThatHasEndedStillEndsEverything(t *testing.T) {
 			cancel()
 			_ = l.Stop(ctx) // whether there was time enough is not to be known
 			synctest.Wait()
-			wantOps(t, b, "ping", "close")
+			wantOps(t, b, "ping", "load", "close")
 		}
 	})
 }

@@ -98,7 +98,7 @@ func TestAnIntervalOfZeroIsNoSweeper(t *testing.T) {
 		b := &backend{}
 		sweeping(t, b, config.SweepConfig{Interval: 0, Batch: 10})
 		pass(24 * time.Hour)
-		wantOps(t, b, "ping")
+		wantOps(t, b, "ping", "load")
 	})
 }
 
@@ -109,7 +109,7 @@ func TestAnEnormousIntervalNeverComes(t *testing.T) {
 			b := &backend{}
 			sweeping(t, b, config.SweepConfig{Interval: 1<<63 - 1, Batch: 10})
 			pass(365 * 24 * time.Hour)
-			wantOps(t, b, "ping")
+			wantOps(t, b, "ping", "load")
 		}
 	})
 }
@@ -263,7 +263,7 @@ func TestStopWaitsForTheBatchUnderWayAndNoFurther(t *testing.T) {
 		if err := l.Stop(within(t, 15*time.Second)); err != nil {
 			t.Fatal(err)
 		}
-		wantOps(t, b, "ping", "delete expired", "batch over", "close")
+		wantOps(t, b, "ping", "load", "delete expired", "batch over", "close")
 	})
 }
 
@@ -290,11 +290,11 @@ func TestStopCancelsTheBatchWhenItsContextEndsAndClosesTheStoreAfterIt(t *testin
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 5*time.Second {
 			t.Errorf("after %s: %v", time.Since(begin), err)
 		}
-		wantOps(t, b, "ping", "delete expired")
+		wantOps(t, b, "ping", "load", "delete expired")
 		if err := l.Stop(t.Context()); err != nil {
 			t.Errorf("a second, patient Stop says %v", err)
 		}
-		wantOps(t, b, "ping", "delete expired", "batch over", "close")
+		wantOps(t, b, "ping", "load", "delete expired", "batch over", "close")
 		if errs := logs.FilterLevelExact(zap.ErrorLevel); errs.Len() > 0 {
 			t.Errorf("the log has an error: %v", errs.All())
 		}
@@ -310,6 +310,6 @@ func TestTheSweeperIsAnswerableForNothingAfterStop(t *testing.T) {
 			t.Fatal(err)
 		}
 		pass(time.Hour)
-		wantOps(t, b, "ping", "close")
+		wantOps(t, b, "ping", "load", "close")
 	})
 }
