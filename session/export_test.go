@@ -17,6 +17,13 @@ func OpenPayload(m *Manager, payload []byte) (Incoming, bool) {
 	return Incoming{&holder{&in}}, verdict == cookieLive
 }
 
+// Watching is how many watches a session keeps.
+func Watching(s *Session) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.watching)
+}
+
 // Watched is how many watches a Manager keeps, and under how many keys.
 func Watched(m *Manager) (watches, keys int) {
 	m.watches.mu.Lock()

@@ -727,3 +727,25 @@ func TestNothingIsKeptOfVisitorsWhomNobodyKnows(t *testing.T) {
 		}
 	})
 }
+
+// Whoever has asked for a revocation may be gone before it is told.
+func TestARevocationIsToldThoughItsCallerHasGone(t *testing.T) {
+	e := newEnv(t)
+	told := 0
+	m := e.managerOver(store.New(e.spy), config.Default(), session.WithObserver(observerFunc(func(ctx context.Context, event session.Event) {
+		if event.Kind == session.EventRevoked {
+			if told++; ctx.Done() != nil || ctx.Value(caller{}) != "of the caller" {
+				t.Error("the context can be cancelled, or is not the caller's")
+			}
+		}
+	})))
+	b := &browser{e: e, m: m}
+	b.visit(signIn("ada"))
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), caller{}, "of the caller"))
+	defer cancel()
+	if n, err := m.RevokeAll(ctx, "ada"); n != 1 || err != nil || told != 1 {
+		t.Errorf("%d revoked, %v, %d told", n, err, told)
+	}
+}
+
+type caller struct{}

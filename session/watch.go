@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // that last, such as server-sent events and WebSockets: the handler should
 // then close them. It is also closed when ctx is done and after the request, so
 // that nothing is left behind. It can be called in a loop: calls with one ctx
-// give one channel.
+// give one channel. Each further ctx asks the store for itself.
 //
 // A session ends for it when it is signed out, revoked, evicted, expired or
 // renewed by another request, as its ID is dead then: a client that connects
@@ -36,6 +37,7 @@ func (s *Session) Done(ctx context.Context) <-chan struct{} {
 		w.end()
 		return w.done
 	}
+	s.watching = slices.DeleteFunc(s.watching, (*watch).ended)
 	for _, other := range s.watching {
 		if other.ctx.Done() == ctx.Done() {
 			return other.done
@@ -66,6 +68,15 @@ type watch struct {
 	key     store.Key // guarded by the lock of watches
 	once    sync.Once
 	done    chan struct{}
+}
+
+func (w *watch) ended() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (w *watch) end() { w.once.Do(func() { close(w.done) }) }

@@ -405,3 +405,23 @@ func TestAStreamEndsAtItsExpiryAndNotAtTheNextQuestion(t *testing.T) {
 		return nil
 	})
 }
+
+// A stream may wait with a deadline, again and again.
+func TestWhatHasEndedIsWaitedForNoLonger(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		for range 100 {
+			round, cancel := context.WithCancel(ctx)
+			done := s.Done(round)
+			cancel()
+			<-done
+		}
+		s.Done(ctx)
+		if n := session.Watching(s); n != 1 {
+			t.Errorf("the session keeps %d watches, want one", n)
+		}
+		return nil
+	})
+}
