@@ -385,6 +385,30 @@ func TestASignInThatLosesItsPlaceIsTheHandlersToAnswer(t *testing.T) {
 	b.wantSubject("")
 }
 
+// A new ID that the handler has asked for is not the sign-in's alone.
+func TestASignInThatLosesItsPlaceTakesNoNewIDBack(t *testing.T) {
+	for name, both := range map[string]handler{
+		"before": then(cycle, signIn("ada")),
+		"after":  then(signIn("ada"), cycle),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, atMost(1, config.MaxSessionsDeny))
+			b := e.browser()
+			b.visit(write("cart", "full"))
+			old := b.clone()
+			b.visit(then(both, func(ctx context.Context, s *session.Session) error {
+				e.signedIn("ada")
+				if err := s.Sync(ctx); !errors.Is(err, session.ErrTooManySessions) {
+					t.Errorf("the save: %v", err)
+				}
+				return nil
+			}))
+			b.wantRead("cart", "full")
+			old.wantRead("cart", "")
+		})
+	}
+}
+
 // The oldest is who signed in first, not whose record is the oldest.
 func TestAClearDoesNotMakeASignInOlder(t *testing.T) {
 	eachBackend(t, func(e *env) {

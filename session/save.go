@@ -52,7 +52,7 @@ func (s *Session) save(ctx context.Context) error {
 		case errors.Is(err, store.ErrDuplicateKey) && retry.once():
 		case errors.Is(err, ErrTooManySessions): // a handler that called Sync may go on without
 			s.takeBackSignIn()
-			if s.fate == renew {
+			if s.fate == renew && !s.cycling {
 				s.fate = keep
 			}
 			return err
@@ -148,7 +148,7 @@ func (s *Session) deleteRecord(ctx context.Context) error {
 
 // forgetRecord goes on without the record.
 func (s *Session) forgetRecord() {
-	s.record, s.id, s.version, s.fate = false, rawID{}, 0, keep
+	s.record, s.id, s.version, s.fate, s.cycling = false, rawID{}, 0, keep, false
 	s.wasSubject, s.visit = "", nil
 }
 
@@ -170,7 +170,7 @@ func (s *Session) renewRecord(ctx context.Context, now int64) error {
 	if err != nil {
 		return s.noteEnded(err)
 	}
-	s.id, s.began, s.expires, s.fate = id, began, expires, keep
+	s.id, s.began, s.expires, s.fate, s.cycling = id, began, expires, keep, false
 	s.m.watches.move(s.watching, to)
 	s.m.watches.end(from)
 	in, before := s.signingIn, s.baseSubject

@@ -71,6 +71,7 @@ type touched struct {
 	invalidated   bool
 	record        bool // the store has a record of this session, under id
 	fate          fate
+	cycling       bool // to a new ID, whether or not somebody signs in
 	id            rawID
 
 	version     uint64          // of the record, 0 while not known
@@ -495,8 +496,8 @@ func (s *Session) CycleID() error {
 	if err := s.writable(true); err != nil {
 		return err
 	}
-	if s.record && s.fate == keep {
-		s.fate = renew
+	if s.record && s.fate != end && !s.cycling {
+		s.fate, s.cycling = renew, true
 		s.changed()
 	}
 	return nil
