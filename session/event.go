@@ -77,8 +77,14 @@ type Observer interface {
 }
 
 // AuditLog writes every event to l at level info: what happened, the keys, the
-// subject, the client; never an ID or a value. It is safe for concurrent use.
-func AuditLog(l *zap.Logger) Observer { return auditLog{l.Named("session.audit")} }
+// subject, the client; never an ID or a value. nil writes nothing. It is safe
+// for concurrent use.
+func AuditLog(l *zap.Logger) Observer {
+	if l == nil {
+		l = zap.NewNop()
+	}
+	return auditLog{l.Named("session.audit")}
+}
 
 type auditLog struct{ log *zap.Logger }
 
