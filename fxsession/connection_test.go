@@ -22,7 +22,7 @@ func TestRedisIsConnectedToAsTheConfigurationSays(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 
-	cfg.Redis.URL = config.NewSecret("rediss://h")
+	cfg.Redis.URL = config.NewSecret("REDISS://h")
 	cfg.Redis.TLS = config.TLSConfig{CAFile: "ca", CertFile: "cert", KeyFile: "key", ServerName: "name"}
 	if got, want := connection(cfg).TLS, (redisstore.TLS{CAFile: "ca", CertFile: "cert", KeyFile: "key", ServerName: "name"}); got == nil || *got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -50,7 +50,7 @@ func connection(cfg config.StoreConfig) redisstore.Connection {
 		SentinelPassword: cfg.Redis.SentinelPassword.Reveal(),
 		DialTimeout:      cfg.Timeout,
 	}
-	if tls := cfg.Redis.TLS; tls.Enabled || strings.HasPrefix(c.URL, "rediss:") {
+	if tls := cfg.Redis.TLS; tls.Enabled || strings.HasPrefix(strings.ToLower(c.URL), "rediss:") {
 		c.TLS = &redisstore.TLS{CAFile: tls.CAFile, CertFile: tls.CertFile, KeyFile: tls.KeyFile, ServerName: tls.ServerName}
 	}
 	return c
