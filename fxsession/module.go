@@ -106,7 +106,8 @@ func early(ctx context.Context) (context.Context, context.CancelFunc) {
 	if !ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, time.Until(deadline)*9/10)
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-left/10)
 }
 
 type newManagerParams struct {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" // as Redis has it in scripts; it spreads subjects, and keeps nothing secret
 	"encoding/hex"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -155,7 +156,10 @@ const newFor = time.Minute
 // enter puts the record that will be under name into the index of subject, for
 // longer than the record is to live for now.
 func (s *Store) enter(ctx context.Context, subject, name string, ttl time.Duration) (entered, error) {
-	e := entered{subject: subject, lasts: 2*ttl + newFor, since: time.Now()}
+	e := entered{subject: subject, lasts: math.MaxInt64, since: time.Now()}
+	if ttl < (math.MaxInt64-newFor)/2 { // 146 years
+		e.lasts = 2*ttl + newFor
+	}
 	reply := s.exec(ctx, enterScript, []string{s.index(subject)}, []string{name[len(s.namespace):], milliseconds(e.lasts)})
 	return e, reply.err
 }

@@ -19,6 +19,17 @@ func ttlChecks() []check {
 				e.lives(newKey(i), ttl, since)
 			}
 		}},
+		{"C4 a record may live for centuries, whoever is signed in", func(e *env) {
+			const longest = (1<<63 - 1) / time.Millisecond * time.Millisecond // 292 years
+			for i, ttl := range []time.Duration{longest / 2, longest} {
+				rec := record()
+				rec.TTL, rec.Subject = ttl-hour, "ada"
+				since := time.Now()
+				e.create(newKey(i), rec)
+				e.ok(e.store.UpdateTTL(e.Context(), newKey(i), ttl), "update of the TTL")
+				e.lives(newKey(i), ttl, since)
+			}
+		}},
 		{"C4 one millisecond works, and a nanosecond is one", func(e *env) {
 			for i, ttl := range []time.Duration{time.Millisecond, time.Nanosecond} {
 				rec := record("a", `1`)
