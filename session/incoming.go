@@ -28,6 +28,7 @@ type holder struct{ *incoming }
 type incoming struct {
 	payload payload
 	client  map[string]json.RawMessage
+	opened  int64 // when the cookie was, in Unix milliseconds
 }
 
 // says gives what the cookie says, nil for the zero Incoming.
@@ -253,6 +254,7 @@ func (m *Manager) openCookie(value string) (incoming, verdict) {
 		return incoming{}, cookieRejected
 	}
 	now := m.now()
+	in.opened = now
 	if now >= in.payload.expires || m.maxLifetime > 0 && now >= in.payload.began+m.maxLifetime {
 		return in, cookieExpired
 	}

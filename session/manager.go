@@ -231,6 +231,9 @@ func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error
 	if s.m != m {
 		return nil, errForeign
 	}
+	if err := ctx.Err(); err != nil { // nothing is tried, and nothing in doubt
+		return nil, err
+	}
 	text, err := s.finalize(ctx)
 	if err != nil || text == "" {
 		return nil, err

@@ -89,7 +89,7 @@ func (s *Session) saveOnce(ctx context.Context) error {
 		s.lose(s.ended)
 		return errAgain
 	}
-	if s.begun && now >= s.expires && !s.started {
+	if s.over(now) {
 		s.lose(errOver)
 		return errAgain
 	}
@@ -110,6 +110,19 @@ func (s *Session) saveOnce(ctx context.Context) error {
 	return nil
 }
 
+// over reports whether the session has passed its expiry during the request.
+// Of a record the store tells, as another request may have extended it, but for
+// the absolute lifetime, which nobody extends.
+func (s *Session) over(now int64) bool {
+	switch {
+	case !s.begun || s.started:
+		return false
+	case s.record:
+		return s.m.maxLifetime > 0 && now >= s.began+s.m.maxLifetime
+	}
+	return now >= s.expires
+}
+
 // errOver is the cause of a session that has passed its expiry during the
 // request.
 var errOver = errors.New("session: over")
@@ -128,7 +141,7 @@ func (s *Session) endedOutcome() error {
 }
 
 func (s *Session) deleteRecord(ctx context.Context) error {
-	err := s.m.store.Delete(ctx, s.id.key())
+	err := s.missed(s.m.store.Delete(ctx, s.id.key()))
 	if err != nil && !gone(err) {
 		return s.noteEnded(err)
 	}
@@ -170,7 +183,7 @@ func (s *Session) renewRecord(ctx context.Context, now int64) error {
 	if err != nil {
 		return s.noteEnded(err)
 	}
-	s.id, s.began, s.expires, s.fate, s.cycling = id, began, expires, keep, false
+	s.id, s.known, s.began, s.expires, s.fate, s.cycling = id, now, began, expires, keep, false
 	s.m.watches.move(s.watching, to)
 	s.m.watches.end(from)
 	in, before := s.signingIn, s.baseSubject
@@ -197,7 +210,7 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 	switch {
 	case dirty || ch.TTL != 0 || len(ch.Set) > 0:
 		if err := s.m.store.Update(ctx, s.id.key(), ch); err != nil {
-			if !dirty && !s.client.dirty() && !errors.Is(err, store.ErrEnded) && !gone(err) {
+			if !dirty && !s.client.dirty() && !ended(err) && !gone(err) {
 				s.m.logger.Warn("session: the TTL, or when the client was last seen, could not be stored; the response goes out without", zap.Error(err))
 				return nil
 			}
@@ -228,7 +241,7 @@ func (s *Session) owesCookie() bool {
 
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
 func (s *Session) noteEnded(err error) error {
-	if errors.Is(err, store.ErrEnded) {
+	if err = s.missed(err); errors.Is(err, store.ErrEnded) {
 		s.note(EventEndedUnder, s.id.key())
 		s.m.watches.end(s.id.key())
 		s.ended = err
@@ -275,7 +288,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 		return err
 	}
 	s.edits++
-	s.record, s.id, s.version = true, id, 1
+	s.record, s.id, s.known, s.version = true, id, now, 1
 	s.begun, s.began, s.expires = true, began, expires
 	s.m.watches.move(s.watching, key)
 	s.happened(Event{Kind: EventCreated, Key: key, Subject: rec.Subject})

@@ -61,6 +61,7 @@ type touched struct {
 	held heldCookie // what the client has
 	// began and expires are Unix milliseconds; 0 until the session has begun.
 	began, expires int64
+	known          int64 // since when the request has known the ID, likewise
 	asOf           int64 // when a save last looked at the clock, likewise; 0 if none has
 
 	used          bool // something was read or changed
@@ -194,7 +195,7 @@ func (s *Session) begin() {
 // adopt goes on with what a cookie says.
 func (s *Session) adopt(in incoming) {
 	s.held = heldCookie{present: true, valid: true, payload: in.payload}
-	s.begun, s.began, s.expires = true, in.payload.began, in.payload.expires
+	s.begun, s.began, s.expires, s.known = true, in.payload.began, in.payload.expires, in.opened
 	s.record, s.id, s.terms = in.payload.record, in.payload.id, in.payload.terms
 	s.client.learn(in.client, true)
 	if s.m.maxLifetime > 0 { // which may have become shorter since
@@ -238,6 +239,7 @@ func (s *Session) load(ctx context.Context) error {
 func (s *Session) reload(ctx context.Context) error {
 	s.edits++
 	rec, err := s.m.store.Load(ctx, s.id.key())
+	err = s.missed(err)
 	switch {
 	case err == nil:
 		if s.visit = rec.State[visitKey]; s.visit != nil {
@@ -255,6 +257,21 @@ func (s *Session) reload(ctx context.Context) error {
 	}
 	return err
 }
+
+// missed tells, of a record that is not there, whether it was ended under this
+// request so long ago that its mark has gone as well: one that should be there by
+// its TTL, and whose ID the request has known for longer than a mark lasts.
+func (s *Session) missed(err error) error {
+	if !errors.Is(err, store.ErrNotFound) || s.m.allowMissing {
+		return err
+	}
+	if now := s.m.now(); now < s.expires && now-s.known >= store.Grace.Milliseconds() {
+		return errUnmarked
+	}
+	return err
+}
+
+var errUnmarked = fmt.Errorf("session: the record has gone during the request: %w", store.ErrEnded)
 
 // noteExpired says that the record was found to be gone.
 func (s *Session) noteExpired() {
@@ -593,6 +610,9 @@ func (s *Session) IsInvalidated() bool {
 func (s *Session) Sync(ctx context.Context) error {
 	if !s.installed() {
 		return ErrNotInstalled
+	}
+	if err := ctx.Err(); err != nil { // nothing is tried, and nothing in doubt
+		return err
 	}
 	if err := s.lockSaving(); err != nil {
 		return err

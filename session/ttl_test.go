@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -203,6 +204,65 @@ func TestA14_ASessionThatExpiresDuringItsRequestIsOver(t *testing.T) {
 		b.wantRead("k", "")
 		b.wantRead("new", "1")
 	}, ttl10h)
+}
+
+// The cookie that a slow request came with is not the last word: another request
+// may have extended the session since.
+func TestD2_ASlowRequestThatCrossesTheExpiryOfItsCookieEndsNothing(t *testing.T) {
+	for name, late := range map[string]handler{
+		"reads": load, "writes": write("late", "1"), "writes client state": writeClient("late", "1"), "renews": cycle,
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(e *env) {
+				b := e.browser()
+				b.visit(signIn("ada"))
+				e.advance(10*time.Hour - time.Minute)
+				slow := b.serve(func(ctx context.Context, s *session.Session) error {
+					err := load(ctx, s)
+					b.wantCookie(b.visit(load), aCookie) // extends
+					e.advance(2 * time.Minute)
+					return errors.Join(err, late(ctx, s))
+				})
+				if slow.StatusCode != http.StatusOK {
+					t.Errorf("status %d", slow.StatusCode)
+				}
+				b.receive(slow)
+				if got := b.subject(); got != "ada" {
+					t.Errorf("%q is signed in", got)
+				}
+			}, ttl10h)
+		})
+	}
+}
+
+// Nor does a request that lasts longer than the marks of what has ended.
+func TestD2_ARequestThatOutlastsTheMarksUndoesNoSignIn(t *testing.T) {
+	for name, late := range map[string]handler{
+		"reads": load, "writes": write("late", "1"), "renews": cycle, "deletes": func(_ context.Context, s *session.Session) error { return s.Delete() },
+	} {
+		for _, read := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, has read %t", name, read), func(t *testing.T) {
+				e := newEnv(t)
+				b := e.browser()
+				b.visit(write("k", "v"))
+				slow := b.serve(func(ctx context.Context, s *session.Session) (err error) {
+					if read {
+						err = load(ctx, s)
+					} else {
+						_, err = s.Client().Keys(ctx)
+					}
+					b.visit(signIn("ada"))
+					e.advance(store.Grace + time.Second)
+					return errors.Join(err, late(ctx, s))
+				})
+				b.wantCookie(slow, noCookie)
+				b.receive(slow)
+				if got := b.subject(); got != "ada" {
+					t.Errorf("%q is signed in", got)
+				}
+			})
+		}
+	}
 }
 
 func lifetime24h(cfg *config.SessionConfig) { cfg.State.MaxLifetime = 24 * time.Hour }
