@@ -166,18 +166,27 @@ func (b *answersLost) ChangeKey(ctx context.Context, from, to store.Key, ch stor
 	return b.answer(b.Backend.ChangeKey(ctx, from, to, ch))
 }
 
+func (b *answersLost) Delete(ctx context.Context, key store.Key) error {
+	return b.answer(b.Backend.Delete(ctx, key))
+}
+
+// losing makes the backend lose its answers to one Sync.
+func (e *env) losing() (syncInDoubt handler) {
+	lossy := &answersLost{Backend: e.spy.Backend}
+	e.spy.Backend = lossy
+	return func(ctx context.Context, s *session.Session) error {
+		lossy.lost = true
+		defer func() { lossy.lost = false }()
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+			e.Errorf("Sync = %v", err)
+		}
+		return nil
+	}
+}
+
 func TestAWriteWhoseOutcomeIsNotKnownDoesNotHappenTwice(t *testing.T) {
 	eachBackend(t, func(e *env) {
-		lossy := &answersLost{Backend: e.spy.Backend}
-		e.spy.Backend = lossy
-		syncInDoubt := func(ctx context.Context, s *session.Session) error {
-			lossy.lost = true
-			defer func() { lossy.lost = false }()
-			if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
-				t.Errorf("Sync = %v", err)
-			}
-			return nil
-		}
+		syncInDoubt := e.losing()
 		b := e.browser()
 		b.visit(write("n", 0))
 		if res := b.visit(then(increment, syncInDoubt)); res.StatusCode != 500 {
@@ -203,6 +212,86 @@ func TestAWriteWhoseOutcomeIsNotKnownDoesNotHappenTwice(t *testing.T) {
 		b.visit(then(write("c", "3"), syncInDoubt))
 		b.wantRead("c", "3")
 	})
+}
+
+// A session that the request itself has ended was not ended by another one,
+// though the answer that said so was lost.
+func TestAnEndWhoseOutcomeIsNotKnownIsSaidAgain(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		syncInDoubt := e.losing()
+		for name, row := range map[string]struct {
+			end  handler
+			want change
+			says string // what the next request finds
+		}{
+			"Invalidate":           {invalidate, aRemoval, ""},
+			"Reset":                {func(_ context.Context, s *session.Session) error { return s.Reset() }, aRemoval, ""},
+			"Reset, and a message": {then(func(_ context.Context, s *session.Session) error { return s.Reset() }, write("k", "bye")), aCookie, "bye"},
+			"Delete, and a message": {
+				then(func(_ context.Context, s *session.Session) error { return s.Delete() }, write("k", "bye")), aCookie, "bye",
+			},
+		} {
+			b := e.browser()
+			b.visit(then(signIn("ada"), write("k", "v")))
+			res := b.visit(then(row.end, syncInDoubt))
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("%s: status %d", name, res.StatusCode)
+			}
+			b.wantCookie(res, row.want)
+			if got := b.read("k"); got != row.says {
+				t.Errorf("%s: k is %q, want %q", name, got, row.says)
+			}
+		}
+	})
+}
+
+// What an attempt whose answer was lost has created lives as long as its cookie
+// or, where it is not wanted any more, not at all.
+func TestARecordThatMayHaveBeenCreatedIsSetRightOrTakenBack(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		syncInDoubt := e.losing()
+		b := e.browser()
+		b.visit(then(write("a", "1"), syncInDoubt, func(ctx context.Context, s *session.Session) error {
+			return s.SignIn(ctx, "ada", session.SignInTTL(20*24*time.Hour))
+		}))
+		if got := b.remaining(); got != 20*24*time.Hour {
+			t.Errorf("the record lives %s", got)
+		}
+		if got := b.incoming().ExpiresAt().Sub(e.time()); got != 20*24*time.Hour {
+			t.Errorf("the cookie lives %s", got)
+		}
+
+		b = e.browser()
+		b.wantCookie(b.visit(then(signIn("ada"), syncInDoubt, invalidate)), noCookie)
+		if _, err := e.spy.Backend.Load(t.Context(), e.spy.lastKey()); !errors.Is(err, store.ErrEnded) {
+			t.Errorf("what nobody holds: %v", err)
+		}
+	})
+}
+
+// Who has gone keeps nothing from being tried: the save goes on.
+func TestB7_ASyncForNobodyLeavesTheSessionToItsSave(t *testing.T) {
+	for name, do := range map[string]handler{"a sign-in": signIn("ada"), "an update": increment} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			b.visit(write("n", 0))
+			res := b.visit(then(do, func(ctx context.Context, s *session.Session) error {
+				ctx, goAway := context.WithCancel(ctx)
+				goAway()
+				if err := s.Sync(ctx); !errors.Is(err, context.Canceled) {
+					t.Errorf("Sync = %v", err)
+				}
+				if _, err := e.Finalize(ctx, s); !errors.Is(err, context.Canceled) {
+					t.Errorf("Finalize = %v", err)
+				}
+				return nil
+			}))
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("status %d", res.StatusCode)
+			}
+		})
+	}
 }
 
 func TestB8_ARecordIsNotCreatedAfterTheResponseHasStarted(t *testing.T) {

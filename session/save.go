@@ -105,6 +105,8 @@ func (s *Session) saveOnce(ctx context.Context) error {
 			return ErrResponseStarted
 		}
 		return s.createRecord(ctx, now)
+	case s.offered != rawID{}:
+		return s.withdraw(ctx)
 	}
 	s.keepWithoutRecord(now)
 	return nil
@@ -142,6 +144,10 @@ func (s *Session) endedOutcome() error {
 
 func (s *Session) deleteRecord(ctx context.Context) error {
 	err := s.missed(s.m.store.Delete(ctx, s.id.key()))
+	if s.deleting && ended(err) && !errors.Is(err, store.ErrRenewed) {
+		err = nil // by an attempt whose answer was lost
+	}
+	s.deleting = inDoubt(err)
 	if err != nil && !gone(err) {
 		return s.noteEnded(err)
 	}
@@ -162,7 +168,7 @@ func (s *Session) deleteRecord(ctx context.Context) error {
 // forgetRecord goes on without the record.
 func (s *Session) forgetRecord() {
 	s.record, s.id, s.version, s.fate, s.cycling = false, rawID{}, 0, keep, false
-	s.wasSubject, s.visit = "", nil
+	s.wasSubject, s.visit, s.deleting = "", nil, false
 }
 
 func (s *Session) renewRecord(ctx context.Context, now int64) error {
@@ -299,7 +305,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	}
 	if taken { // by the earlier attempt, with what there was to write then
 		subject := rec.Subject // rec itself stays on the stack
-		s.version, s.subject = 0, &subject
+		s.version, s.subject, s.expires = 0, &subject, 0
 		s.server = bag{known: true, set: s.server.state(), cleared: true}
 		return errAgain
 	}
@@ -308,6 +314,16 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	s.server.exact = false // others can write from here on
 	s.clientSaved()
 	return nil
+}
+
+// withdraw deletes the record that an attempt whose answer was lost may have
+// created, and that is not wanted any more.
+func (s *Session) withdraw(ctx context.Context) error {
+	if err := s.m.store.Delete(ctx, s.offered.key()); err != nil && !gone(err) && !ended(err) {
+		return err
+	}
+	s.offered = rawID{}
+	return errAgain
 }
 
 // keepWithoutRecord is the save of a session that has client state alone.

@@ -86,6 +86,7 @@ type touched struct {
 	updates        []update
 	doubt          error    // an ErrUnavailable that may have been a success
 	offered        rawID    // of a record that may have been created
+	deleting       bool     // the record may have been deleted
 	wasSubject     string   // of the record that is to be deleted, as far as known
 	ended          error    // the ErrEnded that the store has given for the record
 	watching       []*watch // the calls of Done
