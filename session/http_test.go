@@ -2,10 +2,13 @@ package session_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -783,4 +786,51 @@ func TestD2_ConcurrentStreamsOfASession(t *testing.T) {
 			return err
 		})
 	})
+}
+
+// What stands around the middleware learns what it would without.
+func TestTheRequestIsHandedBack(t *testing.T) {
+	e := newEnv(t)
+	form := new(bytes.Buffer)
+	parts := multipart.NewWriter(form)
+	file, err := parts.CreateFormFile("file", "large")
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(file, strings.Repeat("x", 11<<20)) // more than is kept in memory
+	parts.Close()
+
+	var left string // the file on the disk
+	pattern := make(chan string, 1)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /upload", func(_ http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(1); err != nil {
+			t.Error(err)
+			return
+		}
+		f, err := r.MultipartForm.File["file"][0].Open()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer f.Close()
+		left = f.(*os.File).Name()
+	})
+	chain := e.Middleware(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chain.ServeHTTP(w, r)
+		pattern <- r.Pattern
+	}))
+	res, err := http.Post(server.URL+"/upload", parts.FormDataContentType(), form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	server.Close() // after which the server has cleaned up
+	if got := <-pattern; got != "POST /upload" {
+		t.Errorf("an access log sees the pattern %q", got)
+	}
+	if _, err := os.Stat(left); left == "" || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the uploaded file %q is left behind: %v", left, err)
+	}
 }

@@ -273,6 +273,19 @@ func (x *exchange) close() {
 		x.session.mu.Unlock()
 	}
 	x.writer.Close()
+	x.handBack()
+}
+
+// handBack tells the request, of which the handler had a copy, what the handler
+// has made of that: the server removes the files of the form that it finds
+// there, and an access log further out reads the pattern.
+func (x *exchange) handBack() {
+	if x.core.request.MultipartForm == nil {
+		x.core.request.MultipartForm = x.request.MultipartForm
+	}
+	if x.core.request.Pattern == "" {
+		x.core.request.Pattern = x.request.Pattern
+	}
 }
 
 // ErrorHandler answers a request that failed: its session could not be saved,
