@@ -147,7 +147,9 @@ func (p *plan) serveProcessed(w http.ResponseWriter, r *http.Request) {
 	if err := x.handle(); err != nil && !x.commit.Refused() {
 		session.HandleError(x.writer, r, err)
 	}
-	_ = x.commit.Commit() // Refuse has answered its error
+	if x.commit.Commit() != nil && !x.commit.Answered() { // a post-processor panicked, and the handler has recovered
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // BeforeHeaders runs the post-processors.

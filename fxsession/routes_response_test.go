@@ -117,6 +117,28 @@ func TestAFailedPostProcessorRefusesTheResponse(t *testing.T) {
 	}
 }
 
+// A handler that recovers from the panic of a post-processor has no response.
+func TestAPanicOfAPostProcessorThatIsRecoveredIsNo200(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(serve(t, fxsession.Routes(
+		fxsession.PostProcess(func() { panic("of the post-processor") }),
+		fxsession.Handle("GET /", func(w http.ResponseWriter) {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			io.WriteString(w, "done")
+		}),
+	)))
+	defer server.Close()
+	res, err := server.Client().Get(server.URL)
+	if err == nil {
+		res.Body.Close()
+		t.Errorf("the client was told %s", res.Status)
+	}
+}
+
 // A post-processor that writes neither hangs nor spoils the response.
 func TestAPostProcessorCannotWrite(t *testing.T) {
 	t.Parallel()
