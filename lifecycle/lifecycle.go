@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/guarded"
 	"github.com/fxsession/sessions/store"
 )
 
@@ -221,7 +222,7 @@ func (l *Lifecycle) end() {
 		if l.started && l.sweeper != nil {
 			l.sweeper.stop()
 		}
-		if err := guarded(l.store.Close); err != nil {
+		if err := guarded.Call(l.store.Close); err != nil {
 			l.err = fmt.Errorf("session lifecycle: stop: %w", err)
 		}
 	}()

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/guarded"
 	"github.com/fxsession/sessions/store"
 )
 
@@ -104,7 +105,7 @@ func (w *sweeper) sweep() bool {
 func (w *sweeper) batches() (removed int, err error) {
 	for {
 		var n int
-		err := guarded(func() (err error) {
+		err := guarded.Call(func() (err error) {
 			n, err = w.store.DeleteExpired(w.ctx, w.cfg.Batch)
 			return err
 		})

@@ -2,11 +2,15 @@ package session
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/fxsession/sessions/internal/guarded"
 	"github.com/fxsession/sessions/store"
 )
 
@@ -118,7 +122,11 @@ func (s *Session) look(ctx context.Context, known int64) (expires int64, over bo
 	if !record {
 		return expires, begun && now >= expires
 	}
-	rec, err := s.m.store.Load(ctx, id.key())
+	var rec store.Record
+	err := guarded.Call(func() (err error) {
+		rec, err = s.m.store.Load(ctx, id.key())
+		return err
+	})
 	if err == nil { // other requests may have extended it
 		return max(expires, now+rec.TTL.Milliseconds()), false
 	}
@@ -126,6 +134,9 @@ func (s *Session) look(ctx context.Context, known int64) (expires int64, over bo
 	defer s.mu.Unlock()
 	if s.id != id { // its own request has renewed it meanwhile
 		return s.expires, false
+	}
+	if _, panicked := errors.AsType[*guarded.PanicError](err); panicked {
+		s.m.logger.Error("session: the store could not be asked whether a session still lives", zap.Error(err))
 	}
 	return expires, gone(err) || ended(err) || now >= expires
 }

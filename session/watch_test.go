@@ -425,3 +425,29 @@ func TestWhatHasEndedIsWaitedForNoLonger(t *testing.T) {
 		return nil
 	})
 }
+
+// A panic of the backend is not the end of all streams of the process.
+func TestAWatchOutlivesAPanicOfTheBackend(t *testing.T) {
+	e := newEnv(t, watching(time.Millisecond))
+	b := e.browser()
+	b.visit(write("k", "v"))
+	panicked := make(chan struct{}, 1)
+	e.spy.intercept(func(op string) error {
+		if op == "load" {
+			select {
+			case panicked <- struct{}{}:
+			default:
+			}
+			panic("in the backend")
+		}
+		return nil
+	})
+	st := b.stream()
+	for range 2 {
+		<-panicked
+	}
+	st.wantOpen("while the backend panics")
+	e.spy.intercept(nil)
+	b.visit(invalidate)
+	st.wantEnd("signed out")
+}
