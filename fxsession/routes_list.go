@@ -71,6 +71,7 @@ type (
 func compile(items []Item) *table {
 	t := &table{made: map[reflect.Type]*function{}}
 	t.newList(nil, "").add(items, "Routes")
+	t.findShadows()
 	for _, f := range t.order {
 		f.resolve()
 	}
@@ -133,13 +134,29 @@ func (c construct) addTo(l *list) {
 	if fn == nil {
 		return
 	}
-	if other := l.constructor(fn.makes); other != nil {
-		l.table.problem("%s: %v is made already, by %s, listed at %s: remove one of them", fn, fn.makes, other.site(), other.at)
+	if other := l.constructors[fn.makes]; other != nil {
+		l.table.madeTwice(fn, other)
 		return
 	}
 	l.constructors[fn.makes] = fn
 	if l.table.made[fn.makes] == nil {
 		l.table.made[fn.makes] = fn
+	}
+}
+
+func (t *table) madeTwice(f, by *function) {
+	t.problem("%s: %v is made already, by %s, listed at %s: remove one of them", f, f.makes, by.site(), by.at)
+}
+
+// findShadows looks for constructors of what is made around their list, too.
+func (t *table) findShadows() {
+	for _, f := range t.order {
+		if f.makes == nil || f.list.constructors[f.makes] != f {
+			continue
+		}
+		if other := f.list.outer.constructor(f.makes); other != nil {
+			t.madeTwice(f, other)
+		}
 	}
 }
 

@@ -147,6 +147,7 @@ var mistakes = []struct {
 	// Constructors among each other.
 	{name: "two-constructors-of-one-type", items: list(scoped(newCurrentUser), fxsession.Transient(newUserOfUsers))},
 	{name: "a-group-makes-what-is-made-outside", items: list(scoped(newCurrentUser), fxsession.Group("", scoped(newUserOfUsers)))},
+	{name: "a-group-makes-what-is-made-outside-later", items: list(fxsession.Group("", scoped(newUserOfUsers)), scoped(newCurrentUser))},
 	{name: "a-constructor-needs-itself", items: list(scoped(newTraceID))},
 	{name: "constructors-need-one-another", items: list(scoped(newBasket), scoped(newUserOfBasket), get1(showUser))},
 	{name: "a-handler-sees-not-into-a-group", items: list(fxsession.Group("/a", scoped(newCurrentUser)), get1(showUser))},
