@@ -71,7 +71,8 @@ func Transient(ctor any) Item { return construct{transient, listed{ctor, callSit
 
 // PostProcess calls fn before the headers of a response leave, whoever has
 // written it: a handler of the list or of a group within it, or the
-// session.ErrorHandler. Post-processors run in the order in which they are
+// session.ErrorHandler for the error of one. It runs before the session is
+// saved, and so not again for the answer to a save that fails. Post-processors run in the order in which they are
 // listed, those of a list before those of its groups, and may still change the
 // session and the headers. When one returns an error the rest is not run, nothing
 // of the response leaves, and the session.ErrorHandler answers in its place. One that needs
