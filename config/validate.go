@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -50,12 +51,14 @@ func (c *checks) choices(cfg *SessionConfig) {
 func (c *checks) cookie(cfg CookieConfig) {
 	c.require(isToken(cfg.Name), "cookie.name", cfg.Name,
 		"must be a cookie name: letters, digits and any of !#$%&'*+-.^_`|~")
+	c.require(len(cfg.Name) <= maxCookieName, "cookie.name", cfg.Name,
+		fmt.Sprintf("must have at most %d characters: name and value share the 4096 bytes of a cookie", maxCookieName))
 	c.require(!hasPrefix(cfg.Name), "cookie.name", cfg.Name,
 		"must not begin with a prefix; session.cookie.prefix adds it")
 	c.require(cfg.Domain == "" || isDomain(cfg.Domain), "cookie.domain", cfg.Domain,
 		"must be a domain such as example.com, or empty")
 	c.require(isPath(cfg.Path), "cookie.path", cfg.Path,
-		"must begin with / and have no semicolon, no control characters and nothing beyond ASCII")
+		"must begin with / and have none of ;\"\\, no control characters and nothing beyond ASCII")
 	if !cfg.Secure {
 		c.require(cfg.Prefix != PrefixHost && cfg.Prefix != PrefixSecure, "cookie.prefix", string(cfg.Prefix),
 			"needs session.cookie.secure: true")
@@ -142,6 +145,9 @@ func (c *checks) unread(path, file, target string) {
 	c.require(file == "", path, nil, "is read by Load alone; in a configuration built in code, set "+target)
 }
 
+// maxCookieName leaves the value of a cookie nearly all of the cookie's bytes.
+const maxCookieName = 128
+
 // isToken says whether s is a token of RFC 6265, which is that of RFC 2616.
 func isToken(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool {
@@ -160,11 +166,14 @@ func hasPrefix(name string) bool {
 	return false
 }
 
-// isDomain says whether s is a host name of at least one label. A leading dot,
-// which browsers ignore, is not part of one.
+// isDomain says whether s is a host name of at least one label, or an IPv4
+// address. A leading dot, which browsers ignore, is not part of one.
 func isDomain(s string) bool {
-	if len(s) > 253 {
-		return false
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return ip.Is4()
+	}
+	if len(s) > 253 || strings.IndexFunc(s, func(r rune) bool { return isWord(r) && (r < '0' || r > '9') }) < 0 {
+		return false // without a letter net/http would leave it out
 	}
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
@@ -175,9 +184,10 @@ func isDomain(s string) bool {
 	return true
 }
 
-// isPath says whether s is what a Set-Cookie header can hold as a path.
+// isPath says whether s is what a Set-Cookie header can hold as a path, and
+// net/http can read.
 func isPath(s string) bool {
-	return strings.HasPrefix(s, "/") && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f || r == ';' }) < 0
+	return strings.HasPrefix(s, "/") && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f || strings.ContainsRune(`;"\`, r) }) < 0
 }
 
 // isIdentifier says whether s can name a table or a schema without quotes.

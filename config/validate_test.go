@@ -278,11 +278,23 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"a path that ends the attribute", fromYAML("session: {cookie: {path: '/; Domain=x'}}"),
-			`session.cookie.path (app.yaml:1): "/; Domain=x": must begin with / and have no semicolon, no control characters and nothing beyond ASCII`,
+			`session.cookie.path (app.yaml:1): "/; Domain=x": must begin with / and have none of ;"\, no control characters and nothing beyond ASCII`,
+		},
+		{
+			"a path that net/http cannot read", fromYAML("session: {cookie: {path: '/a\"b'}}"),
+			`session.cookie.path (app.yaml:1): "/a\"b": must begin with / and have none of ;"\, no control characters and nothing beyond ASCII`,
+		},
+		{
+			"a domain of numbers", fromYAML("session: {cookie: {domain: '1.2'}}"),
+			`session.cookie.domain (app.yaml:1): "1.2": must be a domain such as example.com, or empty`,
+		},
+		{
+			"a name that leaves no place for a value", fromYAML("session: {cookie: {name: " + strings.Repeat("n", 129) + "}}"),
+			`session.cookie.name (app.yaml:1): "` + strings.Repeat("n", 129) + `": must have at most 128 characters: name and value share the 4096 bytes of a cookie`,
 		},
 		{
 			"a path that is relative", fromYAML("session: {cookie: {path: app}}"),
-			`session.cookie.path (app.yaml:1): "app": must begin with / and have no semicolon, no control characters and nothing beyond ASCII`,
+			`session.cookie.path (app.yaml:1): "app": must begin with / and have none of ;"\, no control characters and nothing beyond ASCII`,
 		},
 
 		// Keys of the cookie.
