@@ -75,7 +75,8 @@ func Look(tb testing.TB, m *session.Manager, r *http.Request, res *http.Response
 
 // Next gives the request that a client makes after it has received res as the
 // answer to r: the same again, with the session's cookie as res leaves it. r is
-// not changed.
+// not changed. The two share their body: give the second one its own, if it
+// has one.
 func Next(m *session.Manager, r *http.Request, res *http.Response) *http.Request {
 	next := r.Clone(r.Context())
 	for _, cookie := range res.Cookies() {
