@@ -82,6 +82,7 @@ func inDoubt(err error) bool {
 func (s *Session) saveOnce(ctx context.Context) error {
 	now := s.m.now()
 	s.asOf = now
+	s.began = min(s.began, now) // a clock may have gone back
 	if s.ended != nil {
 		if !s.signingIn {
 			return s.endedOutcome()
@@ -269,7 +270,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	if !again {
 		s.offered = newID()
 	}
-	id, began := s.offered, min(s.began, now) // a clock may have gone back
+	id, began := s.offered, s.began
 	if !s.begun || s.signingIn {
 		began = now
 	}
@@ -386,13 +387,21 @@ func (s *Session) extension(now int64) int64 {
 	if !s.used || s.m.extendOnChanges && !s.changes() {
 		return 0
 	}
-	if s.m.threshold < 1 && float64(s.expires-now) >= s.m.threshold*float64(s.ttl()) {
+	remains, ttl := float64(s.expires-now), float64(s.ttl())
+	if s.m.threshold < 1 && remains >= s.m.threshold*ttl && !s.tooLate(remains, ttl) {
 		return 0
 	}
-	if later := s.lifeEnd(now, s.began); later > s.expires {
+	if later := s.lifeEnd(now, s.began); later > s.expires || s.tooLate(remains, ttl) {
 		return later
 	}
 	return 0
+}
+
+// tooLate reports whether the cookie's expiry is so far away that the clock must
+// have gone back, or that of another instance be ahead: the record would be gone
+// before the cookie says that it is to be extended.
+func (s *Session) tooLate(remains, ttl float64) bool {
+	return s.m.threshold > 0 && remains > ttl+min(s.m.threshold, 1-s.m.threshold)*ttl
 }
 
 // changes reports whether the request has changed the session.

@@ -350,3 +350,23 @@ func TestA15_ZeroIsNoLimit(t *testing.T) {
 	}
 	b.wantRead("k", "v")
 }
+
+// A clock that was ahead, this instance's or another's, has given the cookie an
+// expiry of which the store knows nothing.
+func TestA14_ASessionInUseOutlivesAClockThatGoesBack(t *testing.T) {
+	for name, by := range map[string]time.Duration{"by an hour": time.Hour, "by most of a TTL": 7 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.TTL = 10 * time.Minute })
+			b := e.browser()
+			b.visit(write("k", "v"))
+			e.mu.Lock()
+			e.now = e.now.Add(-by)
+			e.mu.Unlock()
+			for range 30 {
+				e.advance(time.Minute)
+				b.visit(load)
+			}
+			b.wantRead("k", "v")
+		})
+	}
+}
