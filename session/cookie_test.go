@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -243,6 +244,16 @@ func TestB13_ACookieThatDoesNotOpenIsNoSessionAndIsCounted(t *testing.T) {
 // counted sums up a counter.
 func counted(t *testing.T, reader metric.Reader, name string) (sum int64) {
 	t.Helper()
+	for _, n := range countedBy(t, reader, name, "") {
+		sum += n
+	}
+	return sum
+}
+
+// countedBy gives what a counter has for each value of an attribute.
+func countedBy(t *testing.T, reader metric.Reader, name string, by attribute.Key) map[string]int64 {
+	t.Helper()
+	counts := map[string]int64{}
 	var all metricdata.ResourceMetrics
 	if err := reader.Collect(t.Context(), &all); err != nil {
 		t.Fatal(err)
@@ -251,12 +262,13 @@ func counted(t *testing.T, reader metric.Reader, name string) (sum int64) {
 		for _, m := range scope.Metrics {
 			if m.Name == name {
 				for _, point := range m.Data.(metricdata.Sum[int64]).DataPoints {
-					sum += point.Value
+					value, _ := point.Attributes.Value(by)
+					counts[value.AsString()] += point.Value
 				}
 			}
 		}
 	}
-	return sum
+	return counts
 }
 
 func TestKeysRotate(t *testing.T) {

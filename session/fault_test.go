@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -49,8 +50,8 @@ func TestC9_ACorruptRecordIsAFreshSessionAndIsCountedAndKept(t *testing.T) {
 			if _, err := e.spy.Load(t.Context(), bad.Key()); err != nil {
 				t.Errorf("the record is not kept: %v", err)
 			}
-			if got := counted(t, reader, "session.records.lost"); got != 2 {
-				t.Errorf("%d lost records are counted, want 2", got)
+			if got := countedBy(t, reader, "session.records.lost", "cause"); !maps.Equal(got, map[string]int64{"corrupt": 2}) {
+				t.Errorf("lost records are counted as %v, want two that are corrupt", got)
 			}
 		})
 	}
@@ -72,13 +73,14 @@ func TestLostRecordsAreCountedByCause(t *testing.T) {
 	late.visit(signIn("ada"))                                        // ended
 	late.visit(func(ctx context.Context, s *session.Session) error { // over
 		err := s.Set(ctx, "k", "v")
-		e.advance(48 * time.Hour)
+		e.advance(config.Default().State.MaxLifetime)
 		return err
 	})
 	e.end(late)
 	late.visit(load) // missing
-	if got := counted(t, reader, "session.records.lost"); got != 3 {
-		t.Errorf("%d lost records are counted, want 3", got)
+	want := map[string]int64{"ended": 1, "over": 1, "missing": 1}
+	if got := countedBy(t, reader, "session.records.lost", "cause"); !maps.Equal(got, want) {
+		t.Errorf("lost records are counted as %v, want %v", got, want)
 	}
 }
 
@@ -232,4 +234,19 @@ func TestSignInIsSeenAtOnceAndKeepsBothStates(t *testing.T) {
 		}
 		b.wantCookie(b.visit(func(ctx context.Context, s *session.Session) error { return s.SignOut(ctx) }), aRemoval)
 	})
+}
+
+// A client state that the store cannot vouch for is not sent, however much of
+// the TTL is left.
+func TestAStoreThatIsDownRefusesClientStateThatIsDueToBeExtended(t *testing.T) {
+	e := newEnv(t, ttl10h)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.advance(5 * time.Hour)
+	e.spy.fail(errors.New("down"))
+	res := b.visit(writeClient("k", "w"))
+	if res.StatusCode != http.StatusInternalServerError {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	b.wantCookie(res, noCookie)
 }

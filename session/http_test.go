@@ -504,48 +504,58 @@ func TestB7_AStoreThatHangsIsBoundedByItsTimeout(t *testing.T) {
 }
 
 func TestB8_AfterTheFirstByte(t *testing.T) {
-	eachBackend(t, func(e *env) {
-		b := e.browser()
-		b.visit(then(write("k", "v"), write("popped", "v"), writeClient("k", "v")))
-		id := b.incoming().ID()
-		res := b.receive(b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, "first byte")
-			ctx, s := r.Context(), session.FromContext(r.Context())
-			for name, err := range map[string]error{
-				"client Set":    s.Client().Set(ctx, "k", "late"),
-				"client Remove": s.Client().Remove(ctx, "k"),
-				"CycleID":       s.CycleID(),
-				"SignIn":        s.SignIn(ctx, "ada"),
-				"Delete":        s.Delete(),
-				"Reset":         s.Reset(),
-			} {
-				if !errors.Is(err, session.ErrResponseStarted) {
-					t.Errorf("%s = %v", name, err)
-				}
-			}
-			var v string
-			_, err := s.Get(ctx, "k", &v)
-			for _, err := range []error{err, s.Set(ctx, "late", "1"), s.Sync(ctx), s.Set(ctx, "later", "2"), s.Remove(ctx, "k")} {
-				if err != nil {
-					t.Error(err)
-				}
-			}
-			if ok, err := s.Pop(ctx, "popped", &v); !ok || err != nil || v != "v" {
-				t.Errorf("Pop = %v, %v, %q", ok, err, v)
-			}
-		}))
-		b.wantCookie(res, noCookie)
-		if b.incoming().ID() != id {
-			t.Error("the ID has changed")
+	for name, before := range map[string]handler{"first touched then": nothing, "loaded before": load} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, func(e *env) { afterTheFirstByte(e, before) })
+		})
+	}
+}
+
+func afterTheFirstByte(e *env, before handler) {
+	t := e.T
+	b := e.browser()
+	b.visit(then(write("k", "v"), write("popped", "v"), writeClient("k", "v")))
+	id := b.incoming().ID()
+	res := b.receive(b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		ctx, s := r.Context(), session.FromContext(r.Context())
+		if err := before(ctx, s); err != nil {
+			t.Error(err)
 		}
-		b.wantRead("k", "")
-		b.wantRead("popped", "")
-		b.wantRead("late", "1")
-		b.wantRead("later", "2")
-		if got := b.readClient("k"); got != "v" {
-			t.Errorf("the client state is %q", got)
+		io.WriteString(w, "first byte")
+		for name, err := range map[string]error{
+			"client Set":    s.Client().Set(ctx, "k", "late"),
+			"client Remove": s.Client().Remove(ctx, "k"),
+			"CycleID":       s.CycleID(),
+			"SignIn":        s.SignIn(ctx, "ada"),
+			"Delete":        s.Delete(),
+			"Reset":         s.Reset(),
+		} {
+			if !errors.Is(err, session.ErrResponseStarted) {
+				t.Errorf("%s = %v", name, err)
+			}
 		}
-	})
+		var v string
+		_, err := s.Get(ctx, "k", &v)
+		for _, err := range []error{err, s.Set(ctx, "late", "1"), s.Sync(ctx), s.Set(ctx, "later", "2"), s.Remove(ctx, "k")} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if ok, err := s.Pop(ctx, "popped", &v); !ok || err != nil || v != "v" {
+			t.Errorf("Pop = %v, %v, %q", ok, err, v)
+		}
+	}))
+	b.wantCookie(res, noCookie)
+	if b.incoming().ID() != id {
+		t.Error("the ID has changed")
+	}
+	b.wantRead("k", "")
+	b.wantRead("popped", "")
+	b.wantRead("late", "1")
+	b.wantRead("later", "2")
+	if got := b.readClient("k"); got != "v" {
+		t.Errorf("the client state is %q", got)
+	}
 }
 
 func TestB8_AFirstSessionBegunTooLateIsRefused(t *testing.T) {

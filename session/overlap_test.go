@@ -614,3 +614,74 @@ func TestAResponseStartsWhileTheSessionIsSaved(t *testing.T) {
 		b.wantRead("k", "v")
 	}
 }
+
+// An update whose record could not be read again is made by the next save.
+func TestA20_AnUpdateWhoseReloadFailedIsMadeByTheNextSave(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("n", 1))
+	b.visit(then(increment, func(ctx context.Context, s *session.Session) error {
+		b.clone().visit(write("n", 10))
+		e.spy.fail(errors.New("down"), "load")
+		defer e.spy.fail(nil)
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Sync = %v", err)
+		}
+		return nil
+	}))
+	b.wantCount(11)
+}
+
+// What is taken away after an update stays away, though the update has to run
+// again.
+func TestA20_WhatIsRemovedAfterAnUpdateDoesNotComeBack(t *testing.T) {
+	n := session.NewField[int]("n")
+	for name, drop := range map[string]handler{
+		"Clear":  func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) },
+		"Pop":    func(ctx context.Context, s *session.Session) error { _, _, err := n.Pop(ctx, s); return err },
+		"Remove": func(ctx context.Context, s *session.Session) error { return n.Remove(ctx, s) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			b.visit(then(write("n", 1), write("m", 1)))
+			b.visit(then(increment, drop, func(ctx context.Context, s *session.Session) error {
+				err := session.NewField[int]("m").Update(ctx, s, func(m int) (int, error) { return m + 1, nil })
+				b.clone().visit(write("other", 1)) // so that updates run again
+				return err
+			}))
+			b.visit(func(ctx context.Context, s *session.Session) error {
+				if v, there, err := n.Get(ctx, s); there || err != nil {
+					t.Errorf("n is %d, %v", v, err)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+// Others can write to a record from the moment on at which a Sync has made it.
+func TestA8_WhatOthersWroteSinceAnEarlySyncCanBeRemoved(t *testing.T) {
+	for name, remove := range map[string]handler{
+		"Clear":  func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) },
+		"Remove": func(ctx context.Context, s *session.Session) error { return s.Remove(ctx, "theirs") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b, others := e.browser(), e.browser()
+			b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+				ctx, s := r.Context(), session.FromContext(r.Context())
+				if err := errors.Join(s.Set(ctx, "k", "v"), s.Sync(ctx)); err != nil {
+					t.Error(err)
+				}
+				w.WriteHeader(http.StatusOK)
+				others.receive(&http.Response{Header: w.Header()})
+				others.visit(write("theirs", "1"))
+				if err := remove(ctx, s); err != nil {
+					t.Error(err)
+				}
+			})
+			others.wantRead("theirs", "")
+		})
+	}
+}

@@ -1181,3 +1181,38 @@ func wantEvery(t *testing.T, s *session.Session, want error) {
 		}
 	}
 }
+
+// Update on the client state is a read-modify-write among the goroutines of a
+// handler.
+func TestA22_AnUpdateOfTheClientStateThatIsOvertakenRunsAgain(t *testing.T) {
+	e := newEnv(t)
+	n := session.NewField[int]("n")
+	b := e.browser()
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		runs := 0
+		return n.Update(ctx, s.Client(), func(v int) (int, error) {
+			if runs++; runs == 1 {
+				if err := n.Set(ctx, s.Client(), 10); err != nil { // as another goroutine would
+					t.Error(err)
+				}
+			}
+			return v + 1, nil
+		})
+	})
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		if v, _, err := n.Get(ctx, s.Client()); v != 11 || err != nil {
+			t.Errorf("n is %d, %v", v, err)
+		}
+		return nil
+	})
+}
+
+// To clear what is empty changes nothing.
+func TestB11_ClearingAClientStateThatIsEmptyCostsNothing(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.calls()
+	b.wantCookie(b.visit(func(ctx context.Context, s *session.Session) error { return s.Client().Clear(ctx) }), noCookie)
+	e.wantCalls()
+}

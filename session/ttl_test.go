@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -369,4 +370,58 @@ func TestA14_ASessionInUseOutlivesAClockThatGoesBack(t *testing.T) {
 			b.wantRead("k", "v")
 		})
 	}
+}
+
+// A lifetime that has become shorter ends sessions before anybody sees what is
+// in them.
+func TestA15_NothingOfASessionPastAShorterLifetimeIsShown(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(then(write("k", "v"), writeClient("k", "v")))
+	e.advance(3 * time.Hour)
+	b.m = e.manager(func(cfg *config.SessionConfig) { cfg.State.TTL, cfg.State.MaxLifetime = time.Hour, 2*time.Hour })
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		held, err := s.Keys(ctx)
+		kept, err2 := s.Client().Keys(ctx)
+		if len(held) > 0 || len(kept) > 0 {
+			t.Errorf("the handler sees %q and %q", held, kept)
+		}
+		return errors.Join(err, err2)
+	})
+}
+
+func TestA15_SignInOfASessionWithoutARecordBeginsTheLifetimeAnew(t *testing.T) {
+	e := newEnv(t, ttl10h, lifetime24h, func(cfg *config.SessionConfig) {
+		cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+	})
+	b := e.browser()
+	b.visit(writeClient("k", "v"))
+	for range 3 {
+		e.advance(7 * time.Hour)
+		b.visit(readClientKeys)
+	}
+	b.visit(signIn("ada"))
+	if in := b.incoming(); !in.BeganAt().Equal(e.time()) {
+		t.Errorf("it began %s ago", e.time().Sub(in.BeganAt()))
+	}
+}
+
+// What a stream reads and writes late extends no record whose cookie cannot
+// follow.
+func TestA14_NothingIsExtendedAfterTheFirstByte(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(write("k", "v"))
+		e.advance(5 * time.Hour)
+		b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "first byte")
+			ctx, s := r.Context(), session.FromContext(r.Context())
+			if err := errors.Join(load(ctx, s), s.Set(ctx, "late", "1")); err != nil {
+				t.Error(err)
+			}
+		})
+		if got := b.remaining(); got != 5*time.Hour {
+			t.Errorf("the record lives %s", got)
+		}
+	}, ttl10h)
 }
