@@ -371,7 +371,7 @@ func tlsInFrontOf(t *testing.T, target string, files certificates) string {
 }
 
 const rightsOfAUser = "on >secret ~session:* -@all +hello +ping +eval +evalsha +time " +
-	"+type +pttl +pexpire +unlink +hget +hmget +hkeys +hset +hdel " +
+	"+type +pttl +pexpire +unlink +hget +hmget +hkeys +hlen +hset +hdel " +
 	"+zadd +zrem +zscore +zrange +zremrangebyscore"
 
 // The rights of docs/redis.md are all that it takes.

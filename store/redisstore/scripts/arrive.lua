@@ -50,6 +50,6 @@ end
 if over then
   redis.call('HSET', key, 'e', over)
 end
-file(key, 'q', rec, NOTHING)
+file(key, 'q', rec)
 redis.call('PEXPIRE', key, patience)
 return { 'ok', rec.version }

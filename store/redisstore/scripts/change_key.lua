@@ -7,7 +7,10 @@
 
 local from, to, grace = KEYS[1], KEYS[2], ARGV[9]
 
-local found, before = check(from)
+local found, before = look(from)
+if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= before.version then
+  found = 'conflict'
+end
 if found ~= 'live' then
   return why(found, from)
 end
@@ -28,7 +31,7 @@ end
 
 -- What fails where Redis is out of memory comes first, as in file. Of both keys,
 -- w stays where it is: it is of the key, not of the record.
-file(to, 'h', rec, NOTHING)
+file(to, 'h', rec)
 if taken ~= 'none' then
   redis.call('HDEL', to, 'm')
 end

@@ -20,7 +20,7 @@ if rec.subject then
   rec.spare = spare
 end
 
-file(key, 'h', rec, NOTHING)
+file(key, 'h', rec)
 if found ~= 'none' then
   redis.call('HDEL', key, 'm') -- the mark of a record that has ended
 end

@@ -25,6 +25,10 @@ local function leave(key, found, mark, grace, move)
   if move then
     redis.call('HSET', key, 'w', string.sub(move .. (redis.call('HGET', key, 'w') or ''), 1, 8 * #move))
   end
+  redis.call('HDEL', key, 'h', 'd', 's', 'x')
+  if redis.call('HLEN', key) == 1 then -- as it is but on a cluster
+    return
+  end
   local fields = {}
   for _, field in ipairs(redis.call('HKEYS', key)) do
     if field ~= 'm' and field ~= 'w' then

@@ -11,4 +11,4 @@ local found, rec = look(KEYS[1])
 if found ~= 'live' then
   return why(found, KEYS[1])
 end
-return { rec.left, head(rec), rec.subject, rec.data }
+return { rec.left, '1 ' .. rec.version .. ' ' .. rec.created, rec.subject, rec.data }

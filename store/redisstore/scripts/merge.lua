@@ -5,15 +5,6 @@
 --       these, and whatever the script has of its own: the keys to remove, then
 --       the keys to set and their JSON texts in turn.
 
--- check is look, and 'conflict' where the record has another version.
-local function check(key)
-  local found, rec = look(key)
-  if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= rec.version then
-    return 'conflict'
-  end
-  return found, rec
-end
-
 -- merge gives what becomes of rec by ARGV, but for the subject and the TTL; nil
 -- if its state is none. first is where the lists begin.
 local function merge(rec, first)
@@ -63,14 +54,14 @@ local function sign(rec, before, from, to)
   rec.spare = false
   if rec.subject then
     local held = 0
-    if from == to and rec.subject == before.subject and whole(before.spare) then
-      held = before.left + before.spare
+    local spare = before.spare -- a number, and one that Lua counts with exactly
+    if from == to and rec.subject == before.subject and spare and #spare <= 15 and string.find(spare, '^%-?%d+$') then
+      held = before.left + spare
     end
-    local spare = cover(to, rec.subject, ttl, held, reach, promised)
-    if not spare then
+    rec.spare = cover(to, rec.subject, ttl, held, reach, promised)
+    if not rec.spare then
       return { 'index', rec.subject, ttl }
     end
-    rec.spare = spare
   end
   return nil
 end

@@ -12,12 +12,10 @@
 
 local NEW = 60000
 
+-- index_of gives the index of subject, and the entry there of the record under
+-- key.
 local function index_of(key, subject)
-  return string.sub(key, 1, -33) .. 'subject:' .. redis.sha1hex(subject)
-end
-
-local function entry_of(key)
-  return string.sub(key, -32)
+  return string.sub(key, 1, -33) .. 'subject:' .. redis.sha1hex(subject), string.sub(key, -32)
 end
 
 -- enter makes the index have entry for lasts milliseconds, or longer. It adds
@@ -47,9 +45,9 @@ local function cover(key, subject, ttl, held, reach, promised)
     return held - ttl
   end
   if reach == 'here' then
-    local lasts = 2 * ttl + NEW
-    enter(index_of(key, subject), entry_of(key), lasts)
-    return lasts - ttl
+    local index, entry = index_of(key, subject)
+    enter(index, entry, 2 * ttl + NEW)
+    return ttl + NEW
   end
   if promised == subject and tonumber(reach) >= ttl then
     return tonumber(reach) - ttl
@@ -59,5 +57,6 @@ end
 
 -- forget takes the record under key from the index of subject.
 local function forget(key, subject)
-  redis.call('ZREM', index_of(key, subject), entry_of(key), '+' .. entry_of(key))
+  local index, entry = index_of(key, subject)
+  redis.call('ZREM', index, entry, '+' .. entry)
 end

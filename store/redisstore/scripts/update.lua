@@ -6,7 +6,10 @@
 
 local key = KEYS[1]
 
-local found, before = check(key)
+local found, before = look(key)
+if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= before.version then
+  found = 'conflict'
+end
 if found ~= 'live' then
   return why(found, key)
 end
