@@ -2,6 +2,7 @@ package fxsession_test
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -54,4 +55,42 @@ func anyPrefix(path string, prefixes []string) bool {
 		}
 	}
 	return false
+}
+
+// What the packages of the library may import of each other, and which may
+// import fx. An entry that ends in a slash is a folder.
+func TestWhoImportsWhom(t *testing.T) {
+	t.Parallel()
+	const library, fx = "github.com/fxsession/sessions/", "go.uber.org/fx"
+	for room, allowed := range map[string][]string{
+		"config":              {},
+		"store":               {},
+		"store/memstore":      {"store", "internal/"},
+		"store/redisstore":    {"store", "internal/"},
+		"store/sqlstore":      {"store", "internal/"},
+		"store/storetest":     {"store"},
+		"session":             {"config", "store", "internal/"},
+		"lifecycle":           {"config", "store", "internal/"},
+		"fxsession":           {"config", "store", "store/", "session", "lifecycle", "internal/", fx},
+		"internal/commit":     {},
+		"internal/guarded":    {},
+		"internal/sealing":    {},
+		"internal/statecodec": {},
+	} {
+		list := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, library+room)
+		list.Stderr = t.Output()
+		out, err := list.Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		for path := range strings.FieldsSeq(string(out)) {
+			path, ours := strings.CutPrefix(path, library)
+			known := slices.ContainsFunc(allowed, func(a string) bool {
+				return path == a || strings.HasSuffix(a, "/") && strings.HasPrefix(path, a)
+			})
+			if (ours || path == fx || strings.HasPrefix(path, fx+"/")) && !known {
+				t.Errorf("%s imports %s", room, path)
+			}
+		}
+	}
 }
