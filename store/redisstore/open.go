@@ -67,6 +67,13 @@ type TLS struct {
 	ServerName string
 }
 
+// Validate returns what is wrong with c that can be seen without a connection:
+// the URL, or a file of TLS that cannot be read. Open says the same.
+func (c Connection) Validate() error {
+	_, err := c.clientOption()
+	return err
+}
+
 // Open makes a Store with a client of its own, which [Store.Close] closes. It
 // connects, and fails within ctx and the timeouts of c, with an error that
 // names the address, never the password, when Redis cannot be reached. A

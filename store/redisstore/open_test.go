@@ -126,9 +126,13 @@ func TestOpenRefusesABadURLWithoutTellingIt(t *testing.T) {
 		"unix:///tmp/redis.sock?addr=hunter2:1",
 		"unix:///tmp/redis.sock?db=hunter2",
 	} {
-		_, err := redisstore.Open(t.Context(), redisstore.Connection{URL: url})
+		c := redisstore.Connection{URL: url}
+		_, err := redisstore.Open(t.Context(), c)
 		if err == nil {
 			t.Fatalf("%q: no error", url)
+		}
+		if early := c.Validate(); early == nil || early.Error() != err.Error() {
+			t.Errorf("%q: Validate says %v", url, early)
 		}
 		if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: the error tells a part of it: %v", url, err)
