@@ -39,7 +39,7 @@ func NewKey() Key {
 func ParseKey(text string) (Key, error) {
 	b, err := decodeBase64(text)
 	if err != nil {
-		return Key{}, errors.New("must be a key of 32 bytes in base64; this is not base64")
+		return Key{}, errors.New("must be a key of 32 bytes in base64; this is not base64 (openssl rand -base64 32 makes one)")
 	}
 	if len(b) != KeyBytes {
 		return Key{}, fmt.Errorf("must be a key of 32 bytes in base64; this is %d bytes (openssl rand -base64 32 makes one)", len(b))

@@ -308,7 +308,7 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"a key that is no base64", fromJSON("{\"session\": {\"cookie\": {\"keys\": [\n  \"correct horse\"\n]}}}"),
-			"session.cookie.keys[0] (app.json:2): must be a key of 32 bytes in base64; this is not base64",
+			"session.cookie.keys[0] (app.json:2): must be a key of 32 bytes in base64; this is not base64 (openssl rand -base64 32 makes one)",
 		},
 		{
 			"a key that is no text", fromYAML("session: {cookie: {keys: [1234]}}"),
@@ -549,7 +549,7 @@ func TestE3_TheErrorOfASecretFileNamesTheFileAndNeverItsContent(t *testing.T) {
 			"a bad line",
 			[]string{"SESSION_COOKIE_KEYS_FILE=" + bad},
 			"session.cookie.keys_file", bad,
-			"line 2: must be a key of 32 bytes in base64; this is not base64",
+			"line 2: must be a key of 32 bytes in base64; this is not base64 (openssl rand -base64 32 makes one)",
 		},
 		{
 			"a short key",
