@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/knadh/koanf/parsers/json"
@@ -141,7 +142,7 @@ func (l *loader) environment(environ func() []string) {
 				return f.path, fromText(f, text)
 			}
 			if ours(name) {
-				l.findings = append(l.findings, unknownVariable(name, names))
+				l.findings = append(l.findings, unknownVariable(name, text, names))
 			}
 			return "", nil
 		},
@@ -169,12 +170,29 @@ func ours(name string) bool {
 	return false
 }
 
-func unknownVariable(name string, names []string) Finding {
+func unknownVariable(name, text string, names []string) Finding {
 	f := Finding{Source: name, Problem: "there is no such variable"}
-	if meant, ok := nearest(name, names); ok {
+	if service, ok := serviceOf(name, text); ok {
+		f.Problem += "; Kubernetes sets it for a Service named " + service +
+			": give the pod enableServiceLinks: false, or the Service another name"
+	} else if meant, ok := nearest(name, names); ok {
 		f.Problem += "; did you mean " + meant + "?"
 	}
 	return f
+}
+
+// serviceLink matches the variables that Kubernetes sets for a Service in every
+// container of its namespace. No field has such a name.
+var serviceLink = regexp.MustCompile(`^([A-Z0-9_]+?)_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+
+// serviceOf names the Service that a variable is of, if it is of one. NAME_PORT
+// is that only with a URL in it: somebody may believe in a setting of that name.
+func serviceOf(name, text string) (service string, ok bool) {
+	m := serviceLink.FindStringSubmatch(name)
+	if m == nil || m[2] == "PORT" && !strings.Contains(text, "://") {
+		return "", false
+	}
+	return strings.ToLower(strings.ReplaceAll(m[1], "_", "-")), true
 }
 
 // finish gives everything that was found, by the loader and then by

@@ -68,6 +68,30 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			"SESSION_STORE_REDIS: there is no such variable; did you mean SESSION_STORE_REDIS_URL?",
 		},
 		{
+			"the host of a Service", config.WithEnviron([]string{"SESSION_STORE_SERVICE_HOST=10.0.0.1"}),
+			"SESSION_STORE_SERVICE_HOST: there is no such variable; Kubernetes sets it for a Service named session-store: " +
+				"give the pod enableServiceLinks: false, or the Service another name",
+		},
+		{
+			"the port of a Service", config.WithEnviron([]string{"SESSION_STORE_PORT=tcp://10.0.0.1:6379"}),
+			"SESSION_STORE_PORT: there is no such variable; Kubernetes sets it for a Service named session-store: " +
+				"give the pod enableServiceLinks: false, or the Service another name",
+		},
+		{
+			"a named port of a Service", config.WithEnviron([]string{"SESSION_STORE_REDIS_SERVICE_PORT_REDIS=6379"}),
+			"SESSION_STORE_REDIS_SERVICE_PORT_REDIS: there is no such variable; Kubernetes sets it for a Service named session-store-redis: " +
+				"give the pod enableServiceLinks: false, or the Service another name",
+		},
+		{
+			"one of four variables of a port", config.WithEnviron([]string{"SESSION_STATE_PORT_6379_TCP_ADDR=10.0.0.1"}),
+			"SESSION_STATE_PORT_6379_TCP_ADDR: there is no such variable; Kubernetes sets it for a Service named session-state: " +
+				"give the pod enableServiceLinks: false, or the Service another name",
+		},
+		{
+			"a port that is no Service's", config.WithEnviron([]string{"SESSION_STORE_REDIS_PORT=6379"}),
+			"SESSION_STORE_REDIS_PORT: there is no such variable; did you mean SESSION_STORE_REDIS_URL?",
+		},
+		{
 			"a key twice in YAML", fromYAML("session:\n  state:\n    ttl: 1h\n    ttl: 2h"),
 			"session.state.ttl (app.yaml:4): the key is there twice, first in line 3",
 		},
