@@ -26,8 +26,9 @@ type Finding struct {
 	// where it is known (app.yaml:12), or of an environment variable. "" is a
 	// default, or a configuration that was built in code.
 	Source string
-	// Value is what is there, as text. It is "" for secrets, for keys that are
-	// not known, and where a value is missing.
+	// Value is what is there, as text; of one that Load found in no source it
+	// says that it is the default. It is "" for secrets, for keys that are not
+	// known, and where a value is missing.
 	Value string
 	// Problem says what is wrong with it and what is allowed.
 	Problem string

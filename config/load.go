@@ -207,7 +207,9 @@ func (l *loader) finish(invalid error) error {
 		if unread[f.Path] {
 			continue
 		}
-		f.Source = l.source(f.Path)
+		if f.Source = l.source(f.Path); f.Source == "" && f.Value != "" && f.Value != `""` {
+			f.Value += " (the default)" // which nobody wrote, and who reads this may not know
+		}
 		l.findings = append(l.findings, f)
 	}
 	return asError(l.findings)

@@ -187,7 +187,7 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"a TTL above the default lifetime", fromYAML("session: {state: {ttl: 31d}}"),
-			"session.state.max_lifetime: 720h: must be at least session.state.ttl, which is 744h, or 0 for no limit",
+			"session.state.max_lifetime: 720h (the default): must be at least session.state.ttl, which is 744h, or 0 for no limit",
 		},
 		{
 			"no timeout", fromYAML("session: {store: {timeout: 0}}"),
