@@ -43,9 +43,19 @@ func (c *checks) choices(cfg *SessionConfig) {
 		if text == "" && f.path == "session.store.sql.dialect" && cfg.Store.Driver != DriverSQL {
 			continue
 		}
-		c.require(slices.Contains(e.allowed(), text), strings.TrimPrefix(f.path, root+"."), text,
-			"must be "+oneOf(e.allowed()))
+		problem := "must be " + oneOf(e.allowed())
+		if dialect, ok := engines[strings.ToLower(text)]; ok && f.path == "session.store.driver" {
+			problem += "; did you mean sql, with session.store.sql.dialect: " + string(dialect) + "?"
+		}
+		c.require(slices.Contains(e.allowed(), text), strings.TrimPrefix(f.path, root+"."), text, problem)
 	}
+}
+
+// engines are the names by which databases are called, each with its dialect.
+var engines = map[string]SQLDialect{
+	"postgres": DialectPostgres, "postgresql": DialectPostgres, "pgx": DialectPostgres,
+	"mysql": DialectMySQL, "mariadb": DialectMySQL,
+	"sqlite": DialectSQLite, "sqlite3": DialectSQLite,
 }
 
 func (c *checks) cookie(cfg CookieConfig) {

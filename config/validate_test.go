@@ -247,6 +247,14 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			`session.store.driver (SESSION_STORE_DRIVER): "": must be memory, redis or sql`,
 		},
 		{
+			"a database for a driver", fromYAML("session: {store: {driver: mariadb}}"),
+			`session.store.driver (app.yaml:1): "mariadb": must be memory, redis or sql; did you mean sql, with session.store.sql.dialect: mysql?`,
+		},
+		{
+			"a database for a driver, in the environment", config.WithEnviron([]string{"SESSION_STORE_DRIVER=PostgreSQL"}),
+			`session.store.driver (SESSION_STORE_DRIVER): "PostgreSQL": must be memory, redis or sql; did you mean sql, with session.store.sql.dialect: postgres?`,
+		},
+		{
 			"SQL without a dialect", fromYAML("session: {store: {driver: sql}}"),
 			`session.store.sql.dialect: "": must be postgres, mysql or sqlite`,
 		},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.uber.org/fx"
 
@@ -30,11 +31,21 @@ func newSQL(p newBackendParams) (store.Backend, error) {
 		return sqlstore.New(p.DB, dialect, opts...)
 	}
 	if !slices.Contains(sql.Drivers(), cfg.Driver) {
-		return nil, fmt.Errorf("fxsession: session.store.sql.driver is %q, which is not linked into the program: import the driver's package", cfg.Driver)
+		return nil, fmt.Errorf("fxsession: session.store.sql.driver is %q, which is not linked into the program (%s): import the driver's package",
+			cfg.Driver, linkedDrivers())
 	}
 	b := newLazyBackend(func(ctx context.Context) (opened, error) {
 		return sqlstore.Open(ctx, cfg.Driver, cfg.DSN.Reveal(), dialect, opts...)
 	})
 	p.Lifecycle.Append(fx.StopHook(b.Close))
 	return b, nil
+}
+
+// linkedDrivers says which database/sql drivers the program has.
+func linkedDrivers() string {
+	names := sql.Drivers()
+	if len(names) == 0 {
+		return "no driver is"
+	}
+	return "linked: " + strings.Join(names, ", ")
 }

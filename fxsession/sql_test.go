@@ -88,9 +88,12 @@ func TestASQLStoreNeedsOneDatabase(t *testing.T) {
 		opts fx.Option
 		want string
 	}{
-		"neither":                     {onSQLite("", ""), "set session.store.sql.driver and dsn, or provide a *sql.DB"},
-		"both":                        {fx.Options(onSQLite("sqlite", "file:x"), db), "there are both session.store.sql.dsn and a *sql.DB"},
-		"a driver that is not linked": {onSQLite("oracle", "user:top-secret@host"), `session.store.sql.driver is "oracle", which is not linked`},
+		"neither": {onSQLite("", ""), "set session.store.sql.driver and dsn, or provide a *sql.DB"},
+		"both":    {fx.Options(onSQLite("sqlite", "file:x"), db), "there are both session.store.sql.dsn and a *sql.DB"},
+		"a driver that is not linked": {
+			onSQLite("oracle", "user:top-secret@host"),
+			`session.store.sql.driver is "oracle", which is not linked into the program (linked: ` + strings.Join(sql.Drivers(), ", ") + "): import the driver's package",
+		},
 		"a database that cannot be made": {
 			fx.Options(onSQLite("", ""), fx.Provide(func(missing) *sql.DB { return nil })),
 			"fx has left it out because it needs something that is missing",
