@@ -61,6 +61,8 @@ func WithEnviron(environ []string) Option {
 // upper case with underscores, such as SESSION_STATE_TTL; a list has commas
 // between its elements. An unknown key in a file, and an unknown variable that
 // begins with SESSION_COOKIE_, SESSION_STATE_ or SESSION_STORE_, is an error.
+// So is a key at the top that looks like session, or like a section of it, where
+// no file has the key session; an empty one there says that it is not.
 //
 // Load returns a configuration that is valid, or an [*Error] with everything
 // that is wrong. In the result the fields whose names end in File are "", and
@@ -76,6 +78,9 @@ func Load(opts ...Option) (SessionConfig, error) {
 	for _, f := range o.files {
 		l.file(f)
 	}
+	if !l.rooted {
+		l.findings = append(l.findings, l.astray...)
+	}
 	l.environment(o.environ)
 	l.secretFiles(o.readFile)
 	if err := l.finish(cfg.Validate()); err != nil {
@@ -90,6 +95,8 @@ type loader struct {
 	schema   schema
 	sources  map[string]string // where the value at a path comes from
 	findings []Finding
+	rooted   bool      // a file has the key session
+	astray   []Finding // what may be meant for it, where no file has it
 }
 
 func newLoader(cfg *SessionConfig) *loader {
@@ -120,9 +127,13 @@ func (l *loader) file(f namedFile) {
 		l.findings = append(l.findings, unreadable(f.name, err))
 		return
 	}
+	source := func(path string) string { return at(f.name, p.outline.lines[path]) }
 	if session, ok := k.Raw()[root]; ok {
-		l.section(root, session, func(path string) string { return at(f.name, p.outline.lines[path]) })
+		l.rooted = true
+		l.section(root, session, source)
+		return
 	}
+	l.astray = append(l.astray, astray(l.schema, k.Raw(), source)...)
 }
 
 func (l *loader) environment(environ func() []string) {

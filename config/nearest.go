@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // advice says what an unknown key in a section may be meant to be.
 func (s schema) advice(section, key string) string {
@@ -14,6 +17,27 @@ func (s schema) advice(section, key string) string {
 		}
 	}
 	return "there is no such key; here are " + strings.Join(s.sections[section], ", ")
+}
+
+// astray finds keys at the top of a file without the key session that look like
+// it, such as sessions, or like one of its sections. The keys at the top are the
+// application's, so only a mapping that holds nothing but known names counts.
+func astray(s schema, top map[string]any, source func(path string) string) (findings []Finding) {
+	for _, key := range sortedKeys(top) {
+		meant, section := root+"."+key, root+"."+key
+		if _, ok := nearest(key, []string{root}); ok {
+			meant, section = root, root
+		}
+		m, _ := top[key].(map[string]any)
+		if len(m) == 0 || slices.ContainsFunc(sortedKeys(m), func(name string) bool { return !slices.Contains(s.sections[section], name) }) {
+			continue
+		}
+		findings = append(findings, Finding{
+			Path: key, Source: source(key),
+			Problem: "there is no key session; did you mean " + meant + "? If this is the application's own, add session: {}",
+		})
+	}
+	return findings
 }
 
 // nearest gives the name that is most like text, if one is alike.

@@ -92,6 +92,18 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			"SESSION_STORE_REDIS_PORT: there is no such variable; did you mean SESSION_STORE_REDIS_URL?",
 		},
 		{
+			"the top key, misspelt", fromYAML("http: {addr: x}\nsessions: {state: {ttl: 1h}, store: {}}"),
+			"sessions (app.yaml:2): there is no key session; did you mean session? If this is the application's own, add session: {}",
+		},
+		{
+			"the top key in another way", fromJSON(`{"Session": {"cookie": {"name": "hush"}}}`),
+			"Session (app.json:1): there is no key session; did you mean session? If this is the application's own, add session: {}",
+		},
+		{
+			"a section at the top", fromYAML("store:\n  driver: redis\n  redis: {url: 'redis://u:hush@h'}\n"),
+			"store (app.yaml:1): there is no key session; did you mean session.store? If this is the application's own, add session: {}",
+		},
+		{
 			"a key twice in YAML", fromYAML("session:\n  state:\n    ttl: 1h\n    ttl: 2h"),
 			"session.state.ttl (app.yaml:4): the key is there twice, first in line 3",
 		},
@@ -546,6 +558,22 @@ func TestE2_WhatIsAllowedIsNotFound(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// Keys at the top are the application's, whatever they are called.
+func TestE2_WhatLooksLikeOursAndIsTheApplicationsIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]config.Option{
+		"a number":      {fromYAML("sessions: 3\ncookie: a text\nstate: [ttl]\nstore:\n")},
+		"nothing in it": {fromYAML("sessions: {}\ncookie: {}")},
+		"a name that we know, and one that we do not": {fromYAML("cookie: {name: csrf, value: x}\nstore: {driver: x, host: h}\nsessions: {store: {}, proxy: {}}")},
+		"beside the key":        {fromYAML("session:\ncookie: {name: csrf}\nsessions: {state: {ttl: 1h}}")},
+		"a key in another file": {fromYAML("cookie: {name: csrf}"), fromJSON(`{"session": {"state": {}}}`)},
+	} {
+		if _, err := config.Load(append(opts, config.WithEnviron(nil))...); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
