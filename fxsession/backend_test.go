@@ -267,6 +267,10 @@ func TestBothOrNeitherOfURLAndClientIsAnError(t *testing.T) {
 	}{
 		"neither": {onRedis(""), "set session.store.redis.url, or provide a rueidis.Client"},
 		"both":    {fx.Options(onRedis(url), client), "there are both session.store.redis.url and a rueidis.Client"},
+		"a client, and how to connect one": {
+			fx.Options(onRedis("", "SESSION_STORE_REDIS_USERNAME=app", "SESSION_STORE_REDIS_PASSWORD=hush", "SESSION_STORE_REDIS_TLS_ENABLED=true"), client),
+			"session.store.redis.username, session.store.redis.password, session.store.redis.tls would have no effect: remove what is set",
+		},
 		"a client that cannot be made": {
 			fx.Options(onRedis(""), fx.Provide(func(missing) rueidis.Client { return nil })),
 			"fx has left it out because it needs something that is missing",

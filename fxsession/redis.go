@@ -3,6 +3,7 @@ package fxsession
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"go.uber.org/fx"
@@ -31,6 +32,10 @@ func newRedis(p newBackendParams) (store.Backend, error) {
 		return nil, errors.New("fxsession: there are both session.store.redis.url and a rueidis.Client: " +
 			"remove the url to use the client, or do not provide the client")
 	case p.Redis != nil:
+		if set := connectionSettings(cfg); len(set) > 0 {
+			return nil, fmt.Errorf("fxsession: a rueidis.Client is connected already, so that %s would have no effect: "+
+				"remove what is set, or do not provide the client and set session.store.redis.url", strings.Join(set, ", "))
+		}
 		return redisstore.New(p.Redis, opts...), nil
 	}
 	b := newLazyBackend(func(ctx context.Context) (opened, error) {
@@ -39,6 +44,24 @@ func newRedis(p newBackendParams) (store.Backend, error) {
 	// The store closes its Backend, unless a decoration hides that it can.
 	p.Lifecycle.Append(fx.StopHook(b.Close))
 	return b, nil
+}
+
+// connectionSettings names what is set of how to connect, beside the URL and
+// what a valid configuration has with a URL alone.
+func connectionSettings(cfg config.RedisConfig) (set []string) {
+	for _, s := range []struct {
+		name  string
+		isSet bool
+	}{
+		{"username", cfg.Username != ""},
+		{"password", !cfg.Password.IsZero()},
+		{"tls", cfg.TLS != config.TLSConfig{}},
+	} {
+		if s.isSet {
+			set = append(set, "session.store.redis."+s.name)
+		}
+	}
+	return set
 }
 
 func connection(cfg config.StoreConfig) redisstore.Connection {
