@@ -113,6 +113,23 @@ func TestUseBackendSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A Backend that is nil would panic at the first request.
+func TestABackendThatIsNilFailsTheStart(t *testing.T) {
+	t.Parallel()
+	for name, opt := range map[string]fx.Option{
+		"an interface":      fxsession.UseBackend(func() store.Backend { return nil }),
+		"a pointer":         fxsession.UseBackend(func() (*fake, error) { return nil, nil }),
+		"by a decoration":   fx.Decorate(func(store.Backend) store.Backend { return nil }),
+		"by a replacement":  fx.Replace(fx.Annotate((*fake)(nil), fx.As(new(store.Backend)))),
+		"decorated to none": fx.Options(fxsession.UseBackend(newFake), fx.Decorate(func(store.Backend) store.Backend { return (*fake)(nil) })),
+	} {
+		err := fx.New(fx.NopLogger, fxsession.Module, environment(), opt).Err()
+		if want := "fxsession: the store.Backend is nil"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+}
+
 func memstoreBackend() store.Backend { return memstore.New() }
 
 // F2: the error names the constructor, its file and what is missing.

@@ -2,7 +2,9 @@ package fxsession
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"reflect"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -79,7 +81,11 @@ type newStoreParams struct {
 
 // newStore makes the store, and appends its hook: what depends on the store
 // appends its own hooks later, so it starts after the store and stops before it.
-func newStore(p newStoreParams) *store.SessionStore {
+func newStore(p newStoreParams) (*store.SessionStore, error) {
+	if isNil(p.Backend) {
+		return nil, errors.New("fxsession: the store.Backend is nil: return one, or an error, from the constructor given to UseBackend, " +
+			"and from whatever replaces or decorates the Backend")
+	}
 	s := store.New(p.Backend,
 		store.WithTimeout(p.Config.Store.Timeout),
 		store.WithMeterProvider(p.Meters),
@@ -95,7 +101,13 @@ func newStore(p newStoreParams) *store.SessionStore {
 		},
 		OnStop: l.Stop,
 	})
-	return s
+	return s, nil
+}
+
+// isNil says whether b is no Backend: nil, or a pointer that is.
+func isNil(b store.Backend) bool {
+	v := reflect.ValueOf(b)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // early gives nine tenths of the time that ctx leaves. Once the start context
