@@ -58,14 +58,20 @@ type ValueError struct {
 	Key  string // the state key
 	Op   string // "encode" or "decode"
 	Type string // the Go type
+
+	unfit string // why there is nothing to decode into, "" where there is
 }
 
 // Error names the side, the state key and the Go type.
 func (e *ValueError) Error() string {
-	if e.Op == "encode" {
-		return fmt.Sprintf("session: %s state %q: a %s cannot be encoded as JSON", e.Side, e.Key, e.Type)
+	switch {
+	case e.unfit != "":
+		return fmt.Sprintf("session: %s state %q: the target must be a non-nil pointer, not %s", e.Side, e.Key, e.unfit)
+	case e.Op == "encode":
+		return fmt.Sprintf("session: %s state %q: a value of type %s cannot be encoded as JSON", e.Side, e.Key, e.Type)
+	default:
+		return fmt.Sprintf("session: %s state %q: the stored value does not decode into type %s", e.Side, e.Key, e.Type)
 	}
-	return fmt.Sprintf("session: %s state %q: what is stored does not decode into a %s", e.Side, e.Key, e.Type)
 }
 
 // Unwrap gives ErrInvalidValue. The cause is kept back: encoding/json quotes

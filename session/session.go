@@ -323,7 +323,7 @@ func (s *Session) lose(cause error) {
 
 // Get decodes the value under key into what v points to and reports whether
 // there is one. v is untouched when there is none, or on an error. The error
-// is a *ValueError when the value does not fit.
+// is a *ValueError when the value does not fit, or v is not a non-nil pointer.
 func (s *Session) Get(ctx context.Context, key string, v any) (bool, error) {
 	return get(ctx, s, key, v)
 }

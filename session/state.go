@@ -30,6 +30,9 @@ func (*Session) side() side { return serverSide }
 func (Client) side() side   { return clientSide }
 
 func get(ctx context.Context, state State, key string, v any) (bool, error) {
+	if err := checkTarget(state.side(), key, v); err != nil {
+		return false, err
+	}
 	text, ok, err := state.text(ctx, key)
 	if err != nil || !ok {
 		return false, err
@@ -54,6 +57,9 @@ func setRaw(ctx context.Context, state State, key string, text json.RawMessage) 
 }
 
 func pop(ctx context.Context, state State, key string, v any) (bool, error) {
+	if err := checkTarget(state.side(), key, v); err != nil {
+		return false, err
+	}
 	return take(ctx, state, key, func(text json.RawMessage) error {
 		return decode(state.side(), key, text, v)
 	})

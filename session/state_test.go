@@ -120,6 +120,30 @@ func TestA3_OverwriteRemoveAndClear(t *testing.T) {
 	})
 }
 
+// What a *ValueError says: in English, for a type that begins with a vowel too.
+func TestTheMessagesOfValueErrors(t *testing.T) {
+	s := newEnv(t).New(nil)
+	var number *int
+	_, pop := s.Pop(t.Context(), "n", number)
+	_, value := s.Get(t.Context(), "n", 1)
+	_, client := s.Client().Get(t.Context(), "n", nil)
+	if err := s.Set(t.Context(), "n", "text"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, typed := session.NewField[int]("n").Get(t.Context(), s)
+	for want, err := range map[string]error{
+		`session: server state "n": the target must be a non-nil pointer, not a nil *int`:  pop,
+		`session: server state "n": the target must be a non-nil pointer, not of type int`: value,
+		`session: client state "n": the target must be a non-nil pointer, not nil`:         client,
+		`session: server state "n": the stored value does not decode into type int`:        typed,
+		`session: server state "n": a value of type func() cannot be encoded as JSON`:      s.Set(t.Context(), "n", func() {}),
+	} {
+		if err == nil || err.Error() != want || !errors.Is(err, session.ErrInvalidValue) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 func TestA4_AValueOfTheWrongTypeIsAnErrorThatNamesKeyAndSideAndChangesNothing(t *testing.T) {
 	e := newEnv(t)
 	b := e.browser()

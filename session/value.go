@@ -38,6 +38,25 @@ func decode(side side, key string, text json.RawMessage, v any) error {
 	return &ValueError{Side: side.String(), Key: key, Op: "decode", Type: strings.TrimPrefix(fmt.Sprintf("%T", v), "*")}
 }
 
+// checkTarget says whether a value can be decoded into what v points to, also
+// where there is none under key.
+func checkTarget(side side, key string, v any) error {
+	target := reflect.ValueOf(v)
+	if target.Kind() == reflect.Pointer && !target.IsNil() {
+		return nil
+	}
+	e := &ValueError{Side: side.String(), Key: key, Op: "decode", Type: strings.TrimPrefix(fmt.Sprintf("%T", v), "*")}
+	switch {
+	case v == nil:
+		e.unfit = "nil"
+	case target.Kind() == reflect.Pointer:
+		e.unfit = "a nil " + target.Type().String()
+	default:
+		e.unfit = "of type " + target.Type().String()
+	}
+	return e
+}
+
 // side tells the two states of a session apart in errors.
 type side bool
 
