@@ -10,7 +10,12 @@ import (
 )
 
 // SignInOption says what is different about the session that a sign-in begins.
-type SignInOption func(*terms)
+type SignInOption func(*signInOptions)
+
+type signInOptions struct {
+	terms
+	unknown *config.CookieKind // that was asked for
+}
 
 // terms are what a session has of its own, in the place of what the
 // configuration says. They travel in the cookie, so that a save that loads
@@ -33,7 +38,7 @@ const (
 // it signs in again or ends. It is extended as state.ttl is, and
 // state.max_lifetime bounds it as well.
 func SignInTTL(ttl time.Duration) SignInOption {
-	return func(t *terms) {
+	return func(t *signInOptions) {
 		if t.ttl = wholeMilliseconds(ttl); t.ttl == 0 {
 			t.ttl = -1 // 0 is what was not asked for
 		}
@@ -44,32 +49,35 @@ func SignInTTL(ttl time.Duration) SignInOption {
 // signs in again or ends: config.KindPersistent for "remember me",
 // config.KindSession for a computer that others use as well.
 func SignInCookieKind(k config.CookieKind) SignInOption {
-	return func(t *terms) {
+	return func(t *signInOptions) {
+		t.unknown = nil
 		switch k {
 		case config.KindPersistent:
 			t.kind = kindPersistent
 		case config.KindSession:
 			t.kind = kindSession
 		default:
-			t.kind = kind(255)
+			t.unknown = &k
 		}
 	}
 }
 
 // termsOf checks what a sign-in asks for.
-func (m *Manager) termsOf(opts []SignInOption) (t terms, err error) {
+func (m *Manager) termsOf(opts []SignInOption) (terms, error) {
+	var t signInOptions
 	for _, opt := range opts {
 		opt(&t)
 	}
 	switch {
 	case t.ttl < 0:
-		return t, fmt.Errorf("session: sign in: %w: a TTL that is not above zero", store.ErrInvalid)
+		return terms{}, fmt.Errorf("session: sign in: %w: a TTL that is not above zero", store.ErrInvalid)
 	case m.maxLifetime > 0 && t.ttl > m.maxLifetime:
-		return t, fmt.Errorf("session: sign in: %w: a TTL above session.state.max_lifetime", store.ErrInvalid)
-	case t.kind > kindSession:
-		return t, fmt.Errorf("session: sign in: %w: a kind of cookie that there is not", store.ErrInvalid)
+		return terms{}, fmt.Errorf("session: sign in: %w: a TTL above session.state.max_lifetime, which is %v",
+			store.ErrInvalid, time.Duration(m.maxLifetime)*time.Millisecond)
+	case t.unknown != nil:
+		return terms{}, fmt.Errorf("session: sign in: %w: unknown cookie kind %q", store.ErrInvalid, *t.unknown)
 	}
-	return t, nil
+	return t.terms, nil
 }
 
 // ttl is how long the session lives after its last extension, in milliseconds.

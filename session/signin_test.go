@@ -122,14 +122,19 @@ func TestTheTermsOfASignInEndWithIt(t *testing.T) {
 func TestTermsThatCannotBe(t *testing.T) {
 	e := newEnv(t)
 	e.browser().visit(func(ctx context.Context, s *session.Session) error {
-		for name, opt := range map[string]session.SignInOption{
-			"no TTL":                      session.SignInTTL(0),
-			"a TTL below zero":            session.SignInTTL(-time.Hour),
-			"a TTL above the lifetime":    session.SignInTTL(31 * 24 * time.Hour),
-			"a kind of cookie of no kind": session.SignInCookieKind("forever"),
+		for _, row := range []struct {
+			opt  session.SignInOption
+			want string
+		}{
+			{session.SignInTTL(0), "a TTL that is not above zero"},
+			{session.SignInTTL(-time.Hour), "a TTL that is not above zero"},
+			{session.SignInTTL(31 * 24 * time.Hour), "a TTL above session.state.max_lifetime, which is 720h0m0s"},
+			{session.SignInCookieKind("foo"), `unknown cookie kind "foo"`},
+			{session.SignInCookieKind(""), `unknown cookie kind ""`},
 		} {
-			if err := s.SignIn(ctx, "ada", opt); !errors.Is(err, store.ErrInvalid) {
-				t.Errorf("%s: %v", name, err)
+			err := s.SignIn(ctx, "ada", row.opt)
+			if want := "session: sign in: invalid: " + row.want; !errors.Is(err, store.ErrInvalid) || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
 			}
 		}
 		if subject, err := s.Subject(ctx); subject != "" || err != nil {
