@@ -126,7 +126,7 @@ func (s *Session) whose(ctx context.Context) (string, error) {
 
 // SignedInAt says when the subject signed in last with this session, for pages
 // that ask for the password again when that is long ago (OWASP ASVS 5.0,
-// 7.5.3); the zero time if nobody is signed in.
+// 7.5.3), in UTC and to the millisecond; the zero time if nobody is signed in.
 func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
 	if err := s.lock(); err != nil {
 		return time.Time{}, err
@@ -137,9 +137,9 @@ func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
 	case err != nil || subject == "":
 		return time.Time{}, err
 	case s.signingIn:
-		return s.m.clock(), nil
+		return timeOf(s.m.now()), nil
 	}
-	return time.UnixMilli(s.began), nil // a sign-in begins the session anew
+	return timeOf(s.began), nil // a sign-in begins the session anew
 }
 
 // SignIn makes subject the one who is signed in. The session goes on under a

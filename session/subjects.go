@@ -10,8 +10,8 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// Info is what a subject can be told of one of its sessions: a line of a list
-// of devices.
+// Info is what a subject can be told about one of its sessions: a line in a
+// list of devices. Times are in UTC, to the millisecond.
 type Info struct {
 	// Key is the handle of the session, for Revoke. It can be shown: it opens
 	// nothing. It becomes another when the session gets a new ID.
@@ -43,7 +43,7 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) 
 	if err != nil {
 		return nil, err
 	}
-	now, current := m.clock(), m.FromContext(ctx).recordKey()
+	now, current := timeOf(m.now()), m.FromContext(ctx).recordKey()
 	list := make([]Info, 0, len(entries))
 	byTag := map[string]store.Entry{}
 	for _, e := range entries { // of a session that is being renewed, the record with the new ID
@@ -60,7 +60,7 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) 
 		info := Info{
 			Key:        e.Key,
 			Subject:    e.Record.Subject,
-			CreatedAt:  e.Record.CreatedAt,
+			CreatedAt:  e.Record.CreatedAt.UTC(),
 			SignedInAt: timeOf(v.SignedIn),
 			LastSeenAt: timeOf(v.Seen),
 			ExpiresAt:  now.Add(e.Record.TTL),

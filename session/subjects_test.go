@@ -526,6 +526,47 @@ func TestSignedInAt(t *testing.T) {
 	})
 }
 
+// The times that are made now are as exact as those that are stored, and of the
+// same form: they can be compared, and look alike in JSON.
+func TestTimesAreInMillisecondsAndUTC(t *testing.T) {
+	e := newEnv(t)
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{testKey}
+	zone := time.FixedZone("somewhere", 3600)
+	m, err := session.NewManager(cfg, store.New(e.spy), session.WithClock(func() time.Time { return time.Now().In(zone) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, got time.Time) {
+		t.Helper()
+		if got.IsZero() || got != time.UnixMilli(got.UnixMilli()).UTC() {
+			t.Errorf("%s is %v", what, got)
+		}
+	}
+	b := &browser{e: e, m: m}
+	b.visit(then(signIn("ada"), func(ctx context.Context, s *session.Session) error {
+		at, err := s.SignedInAt(ctx)
+		check("the sign-in of this request", at)
+		return err
+	}))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		at, err := s.SignedInAt(ctx)
+		if err != nil {
+			return err
+		}
+		check("the sign-in", at)
+		list, err := m.Sessions(ctx, "ada")
+		if err != nil || len(list) != 1 || !list[0].Current {
+			t.Fatalf("the list is %v, %v", list, err)
+		}
+		check("CreatedAt", list[0].CreatedAt)
+		check("SignedInAt", list[0].SignedInAt)
+		check("LastSeenAt", list[0].LastSeenAt)
+		check("ExpiresAt", list[0].ExpiresAt)
+		return nil
+	})
+}
+
 func ExampleManager_Sessions() {
 	m := exampleManager()
 	mux := http.NewServeMux()
