@@ -14,9 +14,20 @@ func newLogger() (*zap.Logger, error) {
 	return cfg.Build()
 }
 
-// newEventLogger keeps what fx does out of the log, but for its errors.
+// eventLogger logs what goes wrong while the shop starts and stops.
+type eventLogger struct{ fxevent.ZapLogger }
+
 func newEventLogger(log *zap.Logger) fxevent.Logger {
-	events := &fxevent.ZapLogger{Logger: log}
-	events.UseLogLevel(zapcore.DebugLevel)
+	events := &eventLogger{fxevent.ZapLogger{Logger: log}}
+	events.UseLogLevel(zapcore.DebugLevel) // all but errors
 	return events
+}
+
+// LogEvent leaves out errors from before the start: main prints those.
+func (l *eventLogger) LogEvent(event fxevent.Event) {
+	switch event.(type) {
+	case *fxevent.Provided, *fxevent.Supplied, *fxevent.Replaced, *fxevent.Decorated, *fxevent.Run, *fxevent.Invoked:
+	default:
+		l.ZapLogger.LogEvent(event)
+	}
 }

@@ -4,12 +4,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 
 	"go.uber.org/fx"
 
+	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/fxsession"
 )
 
@@ -20,8 +22,22 @@ func main() {
 		os.Exit(2)
 	}
 	app := fx.New(shop(settings))
+	if err := app.Err(); err != nil {
+		fmt.Fprintln(os.Stderr, reason(err))
+		os.Exit(1)
+	}
 	app.Done() // signals are heard from here on; Run by itself hears them when it has started
 	app.Run()
+}
+
+// reason is what to tell when the shop could not be built. Of a configuration
+// that is not valid, that is what is wrong with it, without fx's account of what
+// needed it.
+func reason(err error) error {
+	if invalid, ok := errors.AsType[*config.Error](err); ok {
+		return invalid
+	}
+	return err
 }
 
 // shop is the whole application.

@@ -88,6 +88,29 @@ func open(t *testing.T, environment ...string) *process {
 	return p
 }
 
+// What is wrong with the configuration is all that a shop says that cannot open
+// because of it, and in lines for people.
+func TestAConfigurationThatIsNotValid(t *testing.T) {
+	t.Parallel()
+	shop := exec.Command(os.Args[0], "-addr", "127.0.0.1:0")
+	shop.Env = []string{"FXAPP_TEST=main", "GORACE=atexit_sleep_ms=0", "SESSION_STATE_TTL=soon", "SESSION_COOKIE_KIND=session"}
+	var stderr strings.Builder
+	shop.Stderr = &stderr
+	if _, err := shop.StdinPipe(); err != nil { // open for as long as the shop runs
+		t.Fatal(err)
+	}
+	stdout, err := shop.Output()
+	if shop.ProcessState.ExitCode() != 1 || len(stdout) > 0 {
+		t.Errorf("it ended with %v and said %q", err, stdout)
+	}
+	want := `session configuration is not valid:
+  session.state.ttl (SESSION_STATE_TTL): "soon": must be a duration with its unit, such as 90s, 15m, 24h or 30d
+`
+	if stderr.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", &stderr, want)
+	}
+}
+
 // close asks the shop to end, and waits until it has, in order and without
 // another word on stdout.
 func (p *process) close() {
