@@ -1,5 +1,5 @@
-// Package storetest is the suite that every [store.Backend] passes, those of
-// this module and those of other people.
+// Package storetest is the conformance suite for implementations of
+// [store.Backend], those in this module and those of others.
 //
 // A backend's test file describes in a [Harness] how to open it, how to let
 // time pass and how to damage a record, and calls [Run] for the contract,
@@ -12,11 +12,12 @@
 //
 //	func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, newHarness) }
 //
-// The core semantics then need no tests of the backend's own. An engine that
-// keeps dates runs the suite once more in another time zone: that is another
+// The core semantics then need no tests of the backend's own. A backend whose
+// engine stores dates runs the suite again in another time zone, with a second
 // harness. What is optional in the contract, such as [store.SubjectIndex], is
-// checked where the backend has it, and the log says where not. A check that fails is named by area and story; a random one prints
-// its seed and all that it did.
+// checked if the backend has it, and the log says so if it does not. A check
+// that fails names the behaviour that was expected; a random one prints its
+// seed and everything it did.
 //
-// The package knows the contract and the harness, and nothing of any engine.
+// The package knows the contract and the harness, but no particular engine.
 package storetest

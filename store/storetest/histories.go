@@ -35,11 +35,11 @@ const (
 	checkTimeout = time.Minute
 )
 
-// Histories checks C10: what concurrent clients of one record see could have
-// been seen if every operation had been done at one moment between its call
-// and its return. Each client has a handle of its own. An operation that
-// returned ErrUnavailable may have been done at any moment after its call, or
-// never.
+// Histories checks that the backend is linearizable: what concurrent clients of
+// one record see could have been seen if every operation had taken effect at a
+// single moment between its call and its return. Each client has a handle of
+// its own. An operation that returned ErrUnavailable may have taken effect at
+// any moment after its call, or never.
 func Histories(t *testing.T, newHarness func(tb testing.TB) Harness, opts HistoryOptions) {
 	t.Run("histories", func(t *testing.T) {
 		t.Parallel()

@@ -3,7 +3,8 @@ package storetest
 import "testing"
 
 // Run checks a backend against the contract of [store.Backend]. Each check is
-// a parallel subtest with a harness of its own, named by area and story.
+// a parallel subtest with a harness of its own, named after the part of the
+// contract and the behaviour that it checks.
 func Run(t *testing.T, newHarness func(tb testing.TB) Harness) {
 	for _, a := range areas() {
 		t.Run(a.name, func(t *testing.T) {
