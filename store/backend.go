@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Grace is how long the mark of a deleted or renamed record stays under its
+// Grace is how long the mark of a deleted or renewed record stays under its
 // key.
 const Grace = time.Minute
 

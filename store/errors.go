@@ -10,9 +10,9 @@ import (
 var (
 	// ErrNotFound: there is no record under the key, or it has expired.
 	ErrNotFound = errors.New("no record is there")
-	// ErrEnded: the record was deleted or renamed less than Grace ago.
+	// ErrEnded: the record was deleted or renewed less than Grace ago.
 	ErrEnded = errors.New("the session has ended a moment ago")
-	// ErrRenewed is the ErrEnded of a record that was renamed: the session
+	// ErrRenewed is the ErrEnded of a record that was renewed: the session
 	// goes on, under a key that the mark does not name.
 	ErrRenewed = fmt.Errorf("%w: it was renewed under another key", ErrEnded)
 	// ErrConflict: the record no longer has the version that IfVersion asks for.

@@ -14,7 +14,7 @@ type entry struct {
 // there. A mark has no block, and its place says which mark it is.
 type place struct{ chunk, begin uint32 }
 
-// A mark stands under the key of a record that was deleted or renamed, until it
+// A mark stands under the key of a record that was deleted or renewed, until it
 // expires.
 var (
 	deleted = place{chunk: math.MaxUint32, begin: 0}

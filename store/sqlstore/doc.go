@@ -7,7 +7,7 @@
 // imports none.
 //
 // A record is a row of one table, and so is the mark that stands where a
-// record was deleted or renamed. The state is a JSON object that any client of
+// record was deleted or renewed. The state is a JSON object that any client of
 // the database shows: its keys are the state keys, its values the JSON texts
 // as strings, so that no engine reads, and so rewrites, what is in them. Every
 // write is one statement that commits by itself; where it did nothing, a

@@ -3,7 +3,7 @@
 -- does not fit would be cut off where sql_mode is not strict.
 CREATE TABLE IF NOT EXISTS {table} (
     session_key BINARY(16)      NOT NULL, -- a hash of the session's ID
-    mark        TINYINT         NOT NULL, -- 0: a record; 1: one was deleted here; 2: one was renamed
+    mark        TINYINT         NOT NULL, -- 0: a record; 1: one was deleted here; 2: one was renewed
     state       LONGTEXT        NOT NULL, -- a JSON object: each state key with its JSON text, as a string
     subject     LONGTEXT        NOT NULL, -- who is signed in; '' if nobody is
     created_at  BIGINT          NOT NULL, -- milliseconds since 1970 UTC

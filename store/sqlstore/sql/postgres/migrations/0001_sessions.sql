@@ -2,7 +2,7 @@
 -- update that does not move expires_at then touches no index.
 CREATE TABLE IF NOT EXISTS {table} (
     session_key bytea    NOT NULL PRIMARY KEY,       -- 16 bytes, a hash of the session's ID
-    mark        smallint NOT NULL,                   -- 0: a record; 1: one was deleted here; 2: one was renamed
+    mark        smallint NOT NULL,                   -- 0: a record; 1: one was deleted here; 2: one was renewed
     state       jsonb    NOT NULL,                   -- each state key with its JSON text, as a string
     subject     text     NOT NULL,                   -- who is signed in; '' if nobody is
     created_at  bigint   NOT NULL,                   -- milliseconds since 1970 UTC
