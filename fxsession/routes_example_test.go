@@ -19,10 +19,10 @@ import (
 	"github.com/fxsession/sessions/session"
 )
 
-// Catalog is a singleton of the application.
-type Catalog struct{ prices map[string]int }
+// Catalogue is a singleton of the application.
+type Catalogue struct{ prices map[string]int }
 
-func NewCatalog() *Catalog { return &Catalog{map[string]int{"apple": 30, "pear": 45}} }
+func NewCatalogue() *Catalogue { return &Catalogue{map[string]int{"apple": 30, "pear": 45}} }
 
 // UserRepo is another one.
 type UserRepo struct{ names map[string]string }
@@ -50,29 +50,29 @@ func NewCurrentUser(ctx context.Context, s *session.Session, users *UserRepo) (C
 var cart = session.NewField[[]string]("cart")
 
 // ShowCart has what it needs in its parameters.
-func ShowCart(w http.ResponseWriter, r *http.Request, s *session.Session, catalog *Catalog, user CurrentUser) error {
+func ShowCart(w http.ResponseWriter, r *http.Request, s *session.Session, catalogue *Catalogue, user CurrentUser) error {
 	items, _, err := cart.Get(r.Context(), s)
 	if err != nil {
 		return err
 	}
 	total := 0
 	for _, item := range items {
-		total += catalog.prices[item]
+		total += catalogue.prices[item]
 	}
 	_, err = fmt.Fprintf(w, "%s pays %d for %v", user.Name, total, items)
 	return err
 }
 
 // CartHandler is for those who like a struct with methods better.
-type CartHandler struct{ catalog *Catalog }
+type CartHandler struct{ catalogue *Catalogue }
 
-func NewCartHandler(c *Catalog) *CartHandler { return &CartHandler{c} }
+func NewCartHandler(c *Catalogue) *CartHandler { return &CartHandler{c} }
 
 var ErrNoSuchItem = errors.New("no such item")
 
 func (h *CartHandler) Add(r *http.Request, s *session.Session) error {
 	item := r.FormValue("item")
-	if _, ok := h.catalog.prices[item]; !ok {
+	if _, ok := h.catalogue.prices[item]; !ok {
 		return ErrNoSuchItem
 	}
 	return cart.Update(r.Context(), s, func(items []string) ([]string, error) { return append(items, item), nil })
@@ -115,7 +115,7 @@ func ExampleRoutes() {
 		fx.NopLogger,
 		fxsession.Module,
 		fxsession.Config(config.WithEnviron(nil)),
-		fx.Provide(NewCatalog, NewUserRepo, NewCartHandler),
+		fx.Provide(NewCatalogue, NewUserRepo, NewCartHandler),
 		fx.Supply(session.ErrorHandler(AnswerErrors)),
 		fxsession.Routes(
 			fxsession.RequestScoped(NewCurrentUser),
