@@ -113,8 +113,8 @@ func ExampleRoutes() {
 	var handler fxsession.Handler
 	app := fx.New(
 		fx.NopLogger,
+		fxsession.Config(config.WithEnviron(nil)), // so that the example depends on nothing around it
 		fxsession.Module,
-		fxsession.Config(config.WithEnviron(nil)),
 		fx.Provide(NewCatalogue, NewUserRepo, NewCartHandler),
 		fx.Supply(session.ErrorHandler(AnswerErrors)),
 		fxsession.Routes(
