@@ -123,9 +123,13 @@ func TestE1_TheFilesAndTheEnvironmentInTheGuideLoad(t *testing.T) {
 // The Go in the guide is that of the examples, which are compiled and run.
 func TestE1_TheCodeInTheGuideIsThatOfTheExamples(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var b []byte
+	for _, name := range []string{"example_test.go", "../fxsession/example_test.go"} {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = append(b, file...)
 	}
 	unindented := func(s string) string { return regexp.MustCompile(`(?m)^\s+`).ReplaceAllString(s, "") }
 	for _, block := range blocks(t, "go") {

@@ -2,11 +2,13 @@ package fxsession_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"os"
 
 	"go.uber.org/fx"
 
@@ -79,6 +81,56 @@ func ExampleConfig() {
 		}),
 	)
 	// Output: __Host-shop 2h0m0s
+}
+
+// The configuration is read from a file. This example is compiled and not run, as
+// are those below that have no output.
+func ExampleConfig_file() {
+	fx.New(
+		fxsession.Module,
+		fxsession.Config(config.WithFile("app.yaml")),
+		// and the rest of the application
+	).Run()
+}
+
+// A program builds its configuration; nothing is read.
+func ExampleConfig_replaced() {
+	cfg := config.Default()
+	fx.New(
+		fxsession.Module,
+		fx.Replace(cfg),
+		// and the rest of the application
+	).Run()
+}
+
+// A program changes the configuration that was loaded.
+func ExampleConfig_decorated() {
+	fx.New(
+		fxsession.Module,
+		fx.Decorate(func(cfg config.SessionConfig) config.SessionConfig {
+			cfg.Cookie.Name = "shop"
+			return cfg
+		}),
+		// and the rest of the application
+	).Run()
+}
+
+// What is wrong with the configuration is printed without fx's account of what
+// needed it.
+func ExampleConfig_invalid() {
+	app := fx.New(
+		fxsession.Module,
+		// and the rest of the application
+	)
+	if err := app.Err(); err != nil {
+		var invalid *config.Error
+		if errors.As(err, &invalid) {
+			err = invalid
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	app.Run()
 }
 
 // An engine of the application's own keeps the sessions.

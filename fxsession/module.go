@@ -33,23 +33,26 @@ import (
 //     [Chain] of that group;
 //   - the [Handler] that serves the routes of the application behind the Chain.
 //
-// From the graph it takes, where they are there, a *zap.Logger, which also gets
+// From the graph it takes, if they are there, a *zap.Logger, which also gets
 // the audit log (session.AuditLog, under the name session.audit), a
 // metric.MeterProvider, a trace.TracerProvider, a session.ErrorHandler, a
-// session.Observer, a [RemoteAddr] and a [Clock]; for session.store.driver redis also a rueidis.Client and for sql a
-// *sql.DB (which fx makes, where there is one, for the other drivers as well). fx leaves an optional
-// value like these out, without a word, when its constructor needs
-// something that is missing; an option such as
+// session.Observer, a [RemoteAddr] and a [Clock]; for session.store.driver
+// redis also a rueidis.Client, and for sql a *sql.DB (if the graph has one, fx
+// makes it for the other drivers as well). fx silently leaves out an optional
+// value like these when its constructor needs something that is missing; an
+// option such as
 //
 //	fx.Invoke(func(session.ErrorHandler) {})
 //
 // makes that an error.
 //
-// fx.Replace and fx.Decorate work on all that Module provides, where they
-// stand beside Module or in a module around it. What is replaced is never
-// made: a store.Backend in the place of the one on Redis connects to nothing.
-// The lifecycle works on the store.Backend that comes out in the end, which is
-// closed if it is an io.Closer.
+// Do not fx.Provide or fx.Supply what Module provides: fx fails with "already
+// provided". fx.Replace and fx.Decorate work on all of it, next to Module or in a
+// module around it: fx.Replace(cfg) for a configuration that was built in code,
+// [UseBackend] or fx.Replace for a store.Backend. What is replaced is never
+// made: a store.Backend that replaces the one on Redis connects to nothing. The
+// lifecycle works on the resulting store.Backend, and closes it if it is an
+// io.Closer.
 var Module = fx.Module(
 	"fxsession",
 	fx.Provide(newConfig, newBackend, newStore, newManager, newSessionMiddleware, newChain),
