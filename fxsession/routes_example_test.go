@@ -34,7 +34,7 @@ type CurrentUser struct{ ID, Name string }
 
 var ErrNotSignedIn = errors.New("not signed in")
 
-// NewCurrentUser runs at most once a request, and only where something asks
+// NewCurrentUser runs at most once per request, and only if something asks
 // for a CurrentUser.
 func NewCurrentUser(ctx context.Context, s *session.Session, users *UserRepo) (CurrentUser, error) {
 	id, err := s.Subject(ctx)
@@ -102,7 +102,7 @@ func AnswerErrors(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// CartRoutes is what the feature hands to the application.
+// CartRoutes are the routes of the feature.
 var CartRoutes = []fxsession.Item{
 	fxsession.PostProcess(CountItems),
 	fxsession.Handle("GET /cart", ShowCart),

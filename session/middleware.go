@@ -295,10 +295,11 @@ func (x *exchange) handBack() {
 // [Manager.DefaultErrorHandler] answer.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
-// ErrorStatus is the status that answers err: 409 Conflict when another request
+// ErrorStatus is the status that answers err: 409 Conflict if another request
 // has ended or renewed the session (store.ErrEnded) or kept changing it
-// (store.ErrConflict) or the subject has too many (ErrTooManySessions), 413 when the request's body was larger than
-// [http.MaxBytesReader] allows, 500 else.
+// (store.ErrConflict), or if the subject has too many (ErrTooManySessions); 413
+// if the request's body was larger than [http.MaxBytesReader] allows; otherwise
+// 500.
 func ErrorStatus(err error) int {
 	switch {
 	case errors.Is(err, store.ErrEnded), errors.Is(err, store.ErrConflict), errors.Is(err, ErrTooManySessions):
@@ -310,7 +311,7 @@ func ErrorStatus(err error) int {
 }
 
 // DefaultErrorHandler answers with the text of [ErrorStatus], and nothing of
-// err. An error that is a 500 is also logged.
+// err. An error that is a 500 is also logged, if there is a logger.
 func (m *Manager) DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	status := ErrorStatus(err)
 	if status == http.StatusInternalServerError {
