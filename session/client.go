@@ -13,15 +13,15 @@ import (
 )
 
 // Client is the client state of a session: JSON values that travel in the
-// sealed cookie, so that reading them costs no call to the store. It is
-// bounded by the 4096 bytes of a cookie, and a client that keeps an old cookie
-// can present an old client state until the cookie's expiry: keep nothing in it
+// sealed cookie, so that reading them costs no call to the store. It is bounded
+// by the 4096 bytes of a cookie, and a client that keeps an old cookie can
+// present an old client state until that cookie expires: store nothing in it
 // that must not come back.
 //
 // The methods do what those of [Session] do, and are safe for concurrent use.
-// Writes return ErrResponseStarted once the headers have left,
-// ErrCookieTooLarge when the cookie would not fit, and ErrEncryptionRequired
-// where cookies are only signed.
+// Writes return ErrResponseStarted once the headers have been sent,
+// ErrCookieTooLarge if the cookie would not fit, and ErrEncryptionRequired if
+// cookies are only signed.
 type Client struct{ s *Session }
 
 // Get decodes the value under key into what v points to and reports whether

@@ -7,7 +7,7 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// What the methods of a Session return beside the errors of package store.
+// Errors of the methods of a Session, in addition to those of package store.
 // Test for them with errors.Is.
 var (
 	// ErrNotInstalled: the request did not pass the middleware, so that there
@@ -18,7 +18,7 @@ var (
 	// ErrInvalidated: a write after Invalidate or SignOut. Reset begins a new
 	// session in the same request.
 	ErrInvalidated = errors.New("session: written to after it was invalidated: call Reset to begin a new one")
-	// ErrResponseStarted: the response's headers have left, so that a cookie
+	// ErrResponseStarted: the response's headers have been sent, so a cookie
 	// can no longer reach the client.
 	ErrResponseStarted = errors.New("session: the response has started: this change needs a cookie, make it before the first byte is written")
 	// ErrCookieTooLarge: the name and value of the cookie would exceed the
@@ -30,7 +30,7 @@ var (
 	ErrNoKeys = errors.New("session: session.cookie.keys is empty: make a key with `openssl rand -base64 32`, and give every instance the same")
 	// ErrEmptySubject: SignIn was called with the empty subject, which means nobody.
 	ErrEmptySubject = errors.New("session: sign in: the subject is empty")
-	// ErrNotSignedIn: RevokeOthers for a session that nobody is signed in with.
+	// ErrNotSignedIn: RevokeOthers for a session that nobody has signed in to.
 	ErrNotSignedIn = errors.New("session: nobody is signed in")
 	// ErrTooManySessions: a sign-in that state.max_sessions_per_subject denies.
 	ErrTooManySessions = errors.New("session: sign in: the subject has as many sessions as it may: it has to sign out elsewhere first")
@@ -74,6 +74,6 @@ func (e *ValueError) Error() string {
 	}
 }
 
-// Unwrap gives ErrInvalidValue. The cause is kept back: encoding/json quotes
-// values in its messages.
+// Unwrap returns ErrInvalidValue. The cause is withheld, because encoding/json
+// quotes values in its messages.
 func (e *ValueError) Unwrap() error { return ErrInvalidValue }

@@ -15,26 +15,26 @@ type EventKind int
 const (
 	// EventCreated: a session got its record.
 	EventCreated EventKind = iota
-	// EventRenewed: a session goes on under another ID.
+	// EventRenewed: a session continues under another ID.
 	EventRenewed
-	// EventSignedIn: a subject signed in. The session is a new one, or goes on
-	// under another ID.
+	// EventSignedIn: a subject signed in. The session is a new one, or
+	// continues under another ID.
 	EventSignedIn
 	// EventSignedOut: the session's own request ended it, by SignOut,
-	// Invalidate, Reset or Delete, or by the sign-in of somebody else.
+	// Invalidate, Reset or Delete, or by a sign-in as somebody else.
 	EventSignedOut
 	// EventRevoked: Manager.Revoke, RevokeOthers or RevokeAll ended the session,
 	// or a sign-in beyond state.max_sessions_per_subject did.
 	EventRevoked
-	// EventExpired: a request came with a session that was over, or whose record
-	// was not there any more or could not be read. One that nobody asks for again
-	// ends without an event.
+	// EventExpired: a request came with a session whose time was over, or whose
+	// record was gone or could not be read. A session that no request asks for
+	// again ends without an event.
 	EventExpired
 	// EventCookieRejected: a request came with a cookie that does not open, or
 	// with several. It has no Key.
 	EventCookieRejected
-	// EventEndedUnder: a request found that another one had ended or renewed
-	// the session meanwhile.
+	// EventEndedUnder: a request came with a session that another one ended or
+	// renewed, while it was under way or up to a minute before it began.
 	EventEndedUnder
 )
 
@@ -57,7 +57,7 @@ type Event struct {
 	At   time.Time
 	// Key is what the record is filed under; it opens nothing.
 	Key store.Key
-	// From is the key before, where the session has got another.
+	// From is the previous key, if the session has a new one.
 	From store.Key
 	// Subject is who is signed in, or was; "" for nobody, or where the request
 	// did not load the session.

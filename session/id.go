@@ -11,12 +11,12 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// ID is the secret that ties a cookie to its record: 16 bytes from
-// crypto/rand, so 128 random bits (OWASP ASVS 5.0, 7.2.3). It lives in the
-// cookie and in the memory of a request, nowhere else: however it is printed,
-// logged or encoded, also deep in a struct, what comes out is "[redacted]".
-// IDs are values: == compares them, though not in constant time. The zero ID
-// stands for a session without a record.
+// ID is the secret that ties a cookie to its record: 16 bytes from crypto/rand,
+// so 128 random bits (OWASP ASVS 5.0, 7.2.3). It exists in the cookie and in
+// memory during a request, nowhere else: however it is printed, logged or
+// encoded, even deep in a struct, the result is "[redacted]". IDs are values:
+// == compares them, though not in constant time. The zero ID stands for a
+// session without a record.
 type ID struct {
 	// fmt goes past the methods of what unexported fields hold, and follows
 	// one pointer, but not two.

@@ -59,7 +59,7 @@ func (in Incoming) BeganAt() time.Time {
 	return time.UnixMilli(in.payload.began)
 }
 
-// ExpiresAt is when the cookie stops to open anything.
+// ExpiresAt is when the cookie stops opening anything.
 func (in Incoming) ExpiresAt() time.Time {
 	if in.says() == nil {
 		return time.Time{}

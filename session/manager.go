@@ -58,15 +58,15 @@ type options struct {
 	remoteAddr  func(*http.Request) string
 }
 
-// WithErrorHandler puts h in the place of the one that answers when a session
-// cannot be saved, which is [Manager.DefaultErrorHandler].
+// WithErrorHandler makes h answer when a session cannot be saved. The default
+// is [Manager.DefaultErrorHandler].
 func WithErrorHandler(h ErrorHandler) Option { return func(o *options) { o.handleError = h } }
 
-// WithClock puts now in the place of time.Now, for tests; nil is time.Now.
+// WithClock replaces time.Now by now, for tests; nil is time.Now.
 func WithClock(now func() time.Time) Option { return func(o *options) { o.clock = now } }
 
-// WithLogger logs to l what no response can say. Without it, or with nil,
-// nothing is logged.
+// WithLogger logs to l what responses do not tell: why a request failed, for
+// example. Without it, or with nil, nothing is logged.
 func WithLogger(l *zap.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithMeterProvider counts rejected cookies (session.cookies.rejected) and
@@ -74,8 +74,8 @@ func WithLogger(l *zap.Logger) Option { return func(o *options) { o.logger = l }
 // (session.records.lost, by cause).
 func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
 
-// WithObserver gives every event to o, beside the observers that other options
-// name; nil is none.
+// WithObserver passes every event to o, in addition to the observers of other
+// options; nil adds none.
 func WithObserver(o Observer) Option {
 	return func(opts *options) {
 		if o != nil {
@@ -85,17 +85,19 @@ func WithObserver(o Observer) Option {
 }
 
 // WithRemoteAddr says how to find the address of a request's client, which is
-// kept with signed-in sessions and stands in events; it is for programs behind
-// a proxy, and must trust no header that a client can set. Without it, or with
-// nil, it is the address of the connection. Texts above 64 bytes are cut.
+// stored with signed-in sessions and is part of events. It is for programs
+// behind a proxy, and must trust no header that a client can set. Without it,
+// or with nil, the address is that of the connection. Addresses longer than 64
+// bytes are cut.
 func WithRemoteAddr(find func(*http.Request) string) Option {
 	return func(o *options) { o.remoteAddr = find }
 }
 
-// NewManager makes a Manager. A configuration that is not valid is a
-// *config.Error that lists all that is wrong. Without keys a Manager makes one
-// for store.driver memory, whose sessions end with the process just as the key
-// does, and says so in the log; with any other driver the error is ErrNoKeys.
+// NewManager makes a Manager. If the configuration is not valid, the error is a
+// *config.Error that lists everything that is wrong. Without keys a Manager
+// makes one for store.driver memory, whose sessions end with the process just
+// as the key does, and says so in the log; with any other driver the error is
+// ErrNoKeys.
 func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option) (*Manager, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -187,9 +189,9 @@ func newSealer(cfg config.SessionConfig, name string, logger *zap.Logger) (*seal
 // CookieName is the name of the cookie, prefix included.
 func (m *Manager) CookieName() string { return m.cookieName }
 
-// Incoming gives what the request's cookie says and reports whether there is
-// one that opens; nothing is loaded. Of several cookies of the name, the first
-// that verifies and has not expired counts.
+// Incoming returns what the request's cookie says, and reports whether there is
+// one that opens; nothing is loaded. If there are several cookies of the name,
+// the first that verifies and has not expired counts.
 func (m *Manager) Incoming(r *http.Request) (Incoming, bool) {
 	in, live, _ := m.read(r.Header)
 	if !live {
@@ -198,8 +200,9 @@ func (m *Manager) Incoming(r *http.Request) (Incoming, bool) {
 	return Incoming{&holder{&in}}, true
 }
 
-// New makes a session that goes on with in, or a fresh one for nil. It is for
-// tests and for transports other than HTTP; [Manager.Finalize] saves it.
+// New makes a session that continues the one of in, or a fresh one if in is
+// nil. It is for tests and for transports other than HTTP; [Manager.Finalize]
+// saves it.
 func (m *Manager) New(in *Incoming) *Session {
 	s := &Session{&core{m: m}}
 	if in != nil && in.says() != nil {
@@ -210,14 +213,14 @@ func (m *Manager) New(in *Incoming) *Session {
 }
 
 // Open makes the session of r, as [Manager.Middleware] does; r's cookie is
-// looked at when the session is first touched. [Manager.Finalize] saves it.
+// opened when the session is first used. [Manager.Finalize] saves it.
 func (m *Manager) Open(r *http.Request) *Session {
 	return &Session{&core{m: m, request: r}}
 }
 
-// Finalize saves s and returns the cookie to send with the response, nil when
-// there is nothing to tell the client. The middleware does this by itself. The
-// error is one of package store; nothing is to be sent then.
+// Finalize saves s and returns the cookie to send with the response, or nil if
+// nothing has changed for the client. The middleware does this by itself. The
+// error is one of package store; do not send the response then.
 func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error) {
 	if !s.installed() {
 		return nil, ErrNotInstalled

@@ -15,15 +15,15 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// Middleware gives every request that passes it a session, which
-// [FromContext] finds, and is the post-processor: it saves the session before
-// the first byte of the response leaves and sets the cookie when something has
-// changed for the client. When the save fails, the [ErrorHandler] answers in
-// the handler's place. A handler that panics saves nothing.
+// Middleware gives every request a session, which [FromContext] finds. It saves
+// the session before the first byte of the response is sent, and sets the
+// cookie if something has changed for the client. If the save fails, the
+// [ErrorHandler] answers instead of the handler. A handler that panics saves
+// nothing.
 //
-// Passing the middleware of the same Manager twice is passing it once. Those
-// of two Managers can be chained; [Manager.FromContext] tells their sessions
-// apart.
+// Passing through the middleware of one Manager twice is the same as once.
+// Those of two Managers can be chained; [Manager.FromContext] tells their
+// sessions apart.
 func (m *Manager) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Context().Value(m) != nil {
@@ -87,10 +87,10 @@ func (c *requestContext) Value(key any) any {
 // notInstalled is what FromContext returns without the middleware.
 var notInstalled = &Session{}
 
-// FromContext gives the session of a request's context. Without the middleware
-// it is one whose every operation returns ErrNotInstalled; it is never nil.
-// Where the middlewares of several Managers are chained, it is the session of
-// the innermost one.
+// FromContext returns the session in a request's context; it is never nil.
+// Without the middleware, every operation of the session returns
+// ErrNotInstalled. If the middlewares of several Managers are chained, it is
+// the session of the innermost one.
 func FromContext(ctx context.Context) *Session {
 	if s, ok := ctx.Value(contextKey{}).(*Session); ok {
 		return s
@@ -98,9 +98,9 @@ func FromContext(ctx context.Context) *Session {
 	return notInstalled
 }
 
-// FromContext gives the session that m has made for a request; one whose every
-// operation returns ErrNotInstalled when the request did not pass m's
-// middleware.
+// FromContext returns the session that m has made for a request. If the request
+// did not pass through m's middleware, every operation of the session returns
+// ErrNotInstalled.
 func (m *Manager) FromContext(ctx context.Context) *Session {
 	if s, ok := ctx.Value(m).(*Session); ok {
 		return s
@@ -288,11 +288,11 @@ func (x *exchange) handBack() {
 	}
 }
 
-// ErrorHandler answers a request that failed: its session could not be saved,
-// and err is an ErrNotSaved, or its handler returned an error. Nothing of the
-// handler's response has left. The session is r's, closed if it could not be
-// saved. A handler that answers nothing after a failed save has
-// [Manager.DefaultErrorHandler] answer.
+// ErrorHandler answers a request that failed: either its session could not be
+// saved, and err is an ErrNotSaved, or its handler returned an error. Nothing
+// of the handler's response has been sent. The session is that of r, and closed
+// if it could not be saved. If the ErrorHandler writes nothing after a failed
+// save, [Manager.DefaultErrorHandler] answers.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 // ErrorStatus is the status that answers err: 409 Conflict if another request
@@ -325,12 +325,12 @@ func answerStatus(w http.ResponseWriter, status int) {
 	http.Error(w, http.StatusText(status), status)
 }
 
-// HandleError answers r with the ErrorHandler of the Manager whose middleware
-// it has passed, with the plain text of [ErrorStatus] where it has passed none.
-// It is for adapters that let handlers return errors. Where the response has
-// begun there is nothing left to answer: it is broken off by a panic with
-// http.ErrAbortHandler, and the error logged; where it was refused because the
-// session could not be saved, it is answered already.
+// HandleError answers r with the ErrorHandler of the Manager whose middleware r
+// has passed through, or with the plain text of [ErrorStatus] if there was
+// none. It is for adapters that let handlers return errors. If the response has
+// already begun, HandleError logs the error and aborts the response by a panic
+// with http.ErrAbortHandler. If the session could not be saved, the request has
+// been answered already, and HandleError does nothing.
 func HandleError(w http.ResponseWriter, r *http.Request, err error) {
 	s := FromContext(r.Context())
 	if !s.installed() {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Scoped is a value that a request makes when somebody first asks for it, and
-// at most once:
+// Scoped is a value that is made when a request first asks for it, and at most
+// once per request:
 //
 //	currentUser := session.NewScoped(func(ctx context.Context, s *session.Session) (User, error) {
 //		id, err := s.Subject(ctx)
@@ -19,15 +19,15 @@ import (
 //
 //	user, err := currentUser.Get(r.Context(), s)
 //
-// It is kept with the session of the request, and dropped with it. A Scoped
-// whose constructor needs something of the application is made where that is at
-// hand, and handed to those who ask. It is safe for concurrent use.
+// It is kept with the session of the request. If its constructor needs
+// something from the application, make the Scoped where that is available, and
+// pass it on. It is safe for concurrent use.
 type Scoped[T any] struct {
 	construct func(context.Context, *Session) (T, error)
 }
 
-// NewScoped names the constructor of a Scoped. Two Scoped are two values, also
-// with one constructor.
+// NewScoped makes a Scoped with a constructor. Two Scoped are two values, even
+// with the same constructor.
 func NewScoped[T any](construct func(context.Context, *Session) (T, error)) *Scoped[T] {
 	return &Scoped[T]{construct}
 }
@@ -39,12 +39,12 @@ var (
 	errPanicked      = errors.New("session: scoped value: its constructor panicked")
 )
 
-// Get gives the value for the request of s. The first call runs the
-// constructor, with its own ctx, and every other one waits for it and gets what
-// it has returned, the error too. ErrNotInstalled, ErrClosed.
+// Get returns the value for the request of s. The first call runs the
+// constructor, with that call's ctx; all others wait for it and get the same
+// result, including an error. Other errors are ErrNotInstalled and ErrClosed.
 //
-// A constructor may ask for other values, but not in a circle: the one that
-// asks for what it is making gets an error.
+// A constructor may ask for other values, but not in a circle: asking for the
+// value that it is making is an error.
 func (v *Scoped[T]) Get(ctx context.Context, s *Session) (T, error) {
 	var none T
 	if v == nil || v.construct == nil {

@@ -14,13 +14,14 @@ import (
 )
 
 // Session is the session of one request. Its own methods work on the server
-// state and on the session as a whole; [Session.Client] gives the client state.
+// state and on the session as a whole; [Session.Client] returns the client
+// state.
 //
 // A Session is safe for concurrent use by the goroutines of its handler, and
 // returns ErrClosed after the request. A call may wait for another goroutine's
-// call to the store, which store.timeout bounds. What is written before the first byte
-// of the response is stored before that byte leaves; server state written
-// later is stored when the handler returns.
+// call to the store, which store.timeout bounds. What is written before the
+// first byte of the response is stored before that byte is sent; server state
+// written later is stored when the handler returns.
 //
 // Every method that touches the session can return ErrNotInstalled or
 // ErrClosed; every method that takes a context and reads can return an error
@@ -503,9 +504,9 @@ func (s *Session) Load(ctx context.Context) error {
 	return s.load(ctx)
 }
 
-// CycleID lets the session go on, both states kept, under a new ID; the old
-// one is dead from then on. Several calls are one; on a session without a
-// record there is nothing to renew. ErrInvalidated, ErrResponseStarted.
+// CycleID renews the ID and keeps both states; the old ID is dead afterwards.
+// Several calls in one request count as one, and a session without a record has
+// no ID to renew. Errors are ErrInvalidated and ErrResponseStarted.
 func (s *Session) CycleID() error {
 	if err := s.lock(); err != nil {
 		return err
@@ -550,12 +551,12 @@ func (s *Session) dropRecord() {
 	s.changed()
 }
 
-// Invalidate ends the session: the record goes, both states with it, and the
-// client is told to remove its cookie. Reads are empty from then on and writes
-// return ErrInvalidated. After the response has started the record still goes;
-// the cookie that stays with the client then opens nothing. When another
-// request has renewed the session under this one, the save returns ErrEnded of
-// package store: the renewed session is still there.
+// Invalidate ends the session: the record is deleted, with both states, and the
+// client is told to remove its cookie. Reads are empty from then on, and writes
+// return ErrInvalidated. After the response has started the record is still
+// deleted; the cookie that stays with the client then opens nothing. When
+// another request has renewed the session under this one, the save returns
+// ErrEnded of package store: the renewed session is still there.
 func (s *Session) Invalidate() error {
 	if err := s.lock(); err != nil {
 		return err
@@ -566,8 +567,8 @@ func (s *Session) Invalidate() error {
 	return nil
 }
 
-// Reset ends the session, as Invalidate does, and goes on with a fresh one,
-// which begins when something is written. ErrResponseStarted.
+// Reset ends the session, as Invalidate does, and continues with a fresh one,
+// which begins when something is written. The error is ErrResponseStarted.
 func (s *Session) Reset() error {
 	if err := s.lock(); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// SignInOption says what is different about the session that a sign-in begins.
+// SignInOption changes the session that a sign-in begins.
 type SignInOption func(*signInOptions)
 
 type signInOptions struct {
@@ -34,9 +34,9 @@ const (
 	kindSession
 )
 
-// SignInTTL gives the session a TTL of its own, as "remember me" does, until
-// it signs in again or ends. It is extended as state.ttl is, and
-// state.max_lifetime bounds it as well.
+// SignInTTL gives the session its own TTL, for "remember me", until it signs in
+// again or ends. The TTL is extended like state.ttl. It must not be above
+// state.max_lifetime.
 func SignInTTL(ttl time.Duration) SignInOption {
 	return func(t *signInOptions) {
 		if t.ttl = wholeMilliseconds(ttl); t.ttl == 0 {
@@ -45,9 +45,9 @@ func SignInTTL(ttl time.Duration) SignInOption {
 	}
 }
 
-// SignInCookieKind gives the session a kind of cookie of its own until it
-// signs in again or ends: config.KindPersistent for "remember me",
-// config.KindSession for a computer that others use as well.
+// SignInCookieKind gives the session its own kind of cookie, until it signs in
+// again or ends: config.KindPersistent for "remember me", config.KindSession
+// for a shared computer.
 func SignInCookieKind(k config.CookieKind) SignInOption {
 	return func(t *signInOptions) {
 		t.unknown = nil
@@ -105,7 +105,7 @@ func (s *Session) lifeEnd(now, began int64) int64 {
 	return now + s.ttl()
 }
 
-// Subject says who is signed in; "" if nobody is.
+// Subject returns who is signed in; "" if nobody is.
 func (s *Session) Subject(ctx context.Context) (string, error) {
 	if err := s.lock(); err != nil {
 		return "", err
@@ -124,8 +124,8 @@ func (s *Session) whose(ctx context.Context) (string, error) {
 	return s.baseSubject, err
 }
 
-// SignedInAt says when the subject signed in last with this session, for pages
-// that ask for the password again when that is long ago (OWASP ASVS 5.0,
+// SignedInAt returns when the subject last signed in with this session, for
+// pages that ask for the password again when that is long ago (OWASP ASVS 5.0,
 // 7.5.3), in UTC and to the millisecond; the zero time if nobody is signed in.
 func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
 	if err := s.lock(); err != nil {
@@ -142,17 +142,18 @@ func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
 	return timeOf(s.began), nil // a sign-in begins the session anew
 }
 
-// SignIn makes subject the one who is signed in. The session goes on under a
-// new ID, so that an ID from before the sign-in is worth nothing (OWASP ASVS
-// 5.0, 7.2.4), and its absolute lifetime begins anew. It succeeds also where
-// the request's own session has ended meanwhile: the new one then holds what
-// this request has written and nothing of the old.
+// SignIn signs subject in. The session continues under a new ID, so that an ID
+// from before the sign-in is worthless (OWASP ASVS 5.0, 7.2.4), and its
+// absolute lifetime starts again. It also succeeds if the request's session has
+// ended meanwhile: the new session then contains what this request has written
+// and nothing of the old one.
 //
-// Where state.max_sessions_policy is deny and the subject has as many sessions
-// as it may, the error is ErrTooManySessions; when another sign-in of the
-// subject takes the last place meanwhile, that is the error of the save.
-// ErrEmptySubject; ErrInvalid of package store when subject is not UTF-8 or
-// holds NUL, or an option cannot be; ErrInvalidated; ErrResponseStarted.
+// If state.max_sessions_policy is deny and the subject has as many sessions as
+// it may, the error is ErrTooManySessions; if another sign-in of the subject
+// takes the last place meanwhile, that is the error of the save. Other errors
+// are ErrEmptySubject; ErrInvalid of package store if subject is not UTF-8 or
+// contains NUL, or if an option is not valid; ErrInvalidated;
+// ErrResponseStarted.
 func (s *Session) SignIn(ctx context.Context, subject string, opts ...SignInOption) error {
 	if subject == "" {
 		return ErrEmptySubject

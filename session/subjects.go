@@ -14,28 +14,29 @@ import (
 // list of devices. Times are in UTC, to the millisecond.
 type Info struct {
 	// Key is the handle of the session, for Revoke. It can be shown: it opens
-	// nothing. It becomes another when the session gets a new ID.
+	// nothing. It changes when the session gets a new ID.
 	Key     store.Key
 	Subject string
 	// CreatedAt is when the record was made, which may have been before the
 	// sign-in.
 	CreatedAt time.Time
 	// SignedInAt is when the subject signed in. LastSeenAt is when a request
-	// last read the session, to state.last_seen_interval; now for the current
-	// session. Both are zero where that is not known.
+	// last read the session, with the precision of state.last_seen_interval;
+	// now for the current session. Both are zero if unknown.
 	SignedInAt, LastSeenAt time.Time
-	// ExpiresAt is when the session ends if nobody comes back to it.
+	// ExpiresAt is when the session ends if no request uses it again.
 	ExpiresAt time.Time
-	// UserAgent and RemoteAddr are what LastSeenAt's request said, the first cut
-	// to 256 bytes. The client chooses the one, and where proxies are trusted
-	// that must not be, the other too: show them, decide nothing by them.
+	// UserAgent and RemoteAddr are those of the request at LastSeenAt, the
+	// first cut to 256 bytes. The client chooses the user agent, and also the
+	// address if a proxy is wrongly trusted: show them, but decide nothing by
+	// them.
 	UserAgent, RemoteAddr string
-	// Current says that it is the session of the context's request.
+	// Current reports whether it is the session of the context's request.
 	Current bool
 }
 
 // Sessions lists the sessions that subject is signed in with, the current one
-// first and then what was seen last. The error is one of package store:
+// first, then by when they were last seen. The error is one of package store:
 // ErrInvalid when the subject is empty, ErrUnsupported when the backend cannot
 // find sessions by subject.
 func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) {
@@ -85,10 +86,10 @@ func (m *Manager) Sessions(ctx context.Context, subject string) ([]Info, error) 
 	return list, nil
 }
 
-// Revoke ends the session under key, if it is one of subject's: ErrNotFound of
-// package store when it is not, or has ended already. ErrRenewed says that the
-// session has got another key meanwhile, under which it goes on: list again. The
-// session of the request itself ends as by SignOut, its cookie included.
+// Revoke ends the session under key, if it is one of subject's. If it is not,
+// or has ended already, the error is ErrNotFound of package store. ErrRenewed
+// says that the session continues under another key: list again. The session of
+// the request itself ends as by SignOut, including its cookie.
 func (m *Manager) Revoke(ctx context.Context, subject string, key store.Key) error {
 	rec, err := m.store.Load(ctx, key)
 	if err == nil && (rec.Subject == "" || rec.Subject != subject) {
@@ -109,10 +110,11 @@ func (m *Manager) Revoke(ctx context.Context, subject string, key store.Key) err
 	return nil
 }
 
-// RevokeOthers ends every session of s's subject but s itself, and returns how
+// RevokeOthers ends every session of s's subject except s, and returns how
 // many. It is for "sign out everywhere else" and for a new password, also in
-// the request that signs in. ErrNotSignedIn; else an error of package store,
-// beside which some may have been ended, and ErrEnded when s itself has ended.
+// the request that signs in. The error is ErrNotSignedIn, or one of package
+// store: ErrEnded if s itself has ended. Some sessions may have been ended when
+// there is an error.
 func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	if s.installed() && s.m != m {
 		return 0, errForeign
@@ -132,10 +134,10 @@ func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	}, m.tellRevoked(ctx, own.Record.Subject))
 }
 
-// RevokeAll ends every session of subject, and returns how many: when a
-// password was reset, or an account closed. That of the request itself ends as
-// by SignOut, also where it is only about to sign in. The error is one of
-// package store, beside which some may have been ended.
+// RevokeAll ends every session of subject, and returns how many. It is for a
+// password reset or a closed account. The session of the request itself ends as
+// by SignOut, even if it is only about to sign in. The error is one of package
+// store; some sessions may have been ended then.
 func (m *Manager) RevokeAll(ctx context.Context, subject string) (int, error) {
 	s := m.FromContext(ctx)
 	tell := m.tellRevoked(ctx, subject)

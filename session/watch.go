@@ -14,20 +14,20 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// Done gives a channel that is closed when the session ends, for responses
-// that last, such as server-sent events and WebSockets: the handler should
-// then close them. It is also closed when ctx is done and after the request, so
-// that nothing is left behind. It can be called in a loop: calls with one ctx
-// give one channel. Each further ctx asks the store for itself.
+// Done returns a channel that is closed when the session ends, for long
+// responses such as server-sent events and WebSockets: the handler should then
+// close them. It is also closed when ctx is done and after the request, so that
+// nothing is left behind. It can be called in a loop: calls with one ctx give
+// one channel. Each further ctx asks the store for itself.
 //
-// A session ends for it when it is signed out, revoked, evicted, expired or
-// renewed by another request, as its ID is dead then: a client that connects
-// again comes with the cookie that it has by now. A renewal by the session's
-// own request ends nothing. An end through the same Manager is noticed at
-// once, any other after state.watch_interval at most, which is how often the
-// store is asked, and once at the beginning. A store that does not answer ends
-// no session before it is known to expire. While the session has no record,
-// only its own expiry ends it.
+// The session ends when it is signed out, revoked, evicted, expired or renewed
+// by another request, because its ID is dead then: a client that connects again
+// sends the cookie that it has by then. A renewal by the session's own request
+// ends nothing. An end through the same Manager is noticed at once, any other
+// after state.watch_interval at most, which is how often the store is asked,
+// and once at the beginning. A store that does not answer ends no session
+// before it is known to expire. While the session has no record, only its own
+// expiry ends it.
 //
 // After the request, and without the middleware, the channel is closed already.
 func (s *Session) Done(ctx context.Context) <-chan struct{} {
