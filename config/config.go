@@ -3,7 +3,7 @@ package config
 import "time"
 
 // SessionConfig is the whole configuration. Its zero value is not valid: begin
-// with [Default] or [Load]. In files it is what stands under the key session.
+// with [Default] or [Load]. In files it is under the key session.
 type SessionConfig struct {
 	Cookie CookieConfig `koanf:"cookie"`
 	State  StateConfig  `koanf:"state"`
@@ -31,10 +31,10 @@ type CookieConfig struct {
 	// SameSite says which requests from other sites carry the cookie. It must
 	// not be empty.
 	SameSite SameSite `koanf:"same_site"`
-	// Partitioned gives the cookie a jar of its own below each top-level site.
-	// It needs Secure.
+	// Partitioned gives the cookie a separate jar for each top-level site. It
+	// needs Secure.
 	Partitioned bool `koanf:"partitioned"`
-	// Kind says whether the cookie survives the end of the browser. It must
+	// Kind says whether the cookie remains when the browser is closed. It must
 	// not be empty.
 	Kind CookieKind `koanf:"kind"`
 	// Send says when a response carries the cookie. It must not be empty.
@@ -43,12 +43,12 @@ type CookieConfig struct {
 	// empty.
 	Crypto CookieCrypto `koanf:"crypto"`
 	// Keys protect the cookie: the first one seals, all of them open, so that
-	// keys can be replaced without ending sessions. None leaves it to the
-	// session manager, which makes one for the memory store and refuses to
-	// start with any other.
+	// keys can be replaced without ending sessions. If there are none, the
+	// session manager makes one if Store.Driver is DriverMemory, and refuses to
+	// start with any other driver.
 	Keys []Key `koanf:"keys"`
 	// KeysFile names a file with one key in base64 on each line; empty lines
-	// and lines that begin with # do not count. Load reads it into Keys and
+	// and lines that begin with # are ignored. Load reads it into Keys and
 	// leaves "" here; "" means no file. No other code reads it.
 	KeysFile string `koanf:"keys_file"`
 }
@@ -70,7 +70,7 @@ type StateConfig struct {
 	// ServerStateCreation says whether a session without server state has a
 	// record in the store. It must not be empty.
 	ServerStateCreation ServerStateCreation `koanf:"server_state_creation"`
-	// MissingServerState says what becomes of a session whose record is no
+	// MissingServerState says what happens to a session whose record is no
 	// longer in the store. It must not be empty.
 	MissingServerState MissingServerState `koanf:"missing_server_state"`
 	// MaxSessionsPerSubject is how many sessions one subject may be signed in

@@ -2,9 +2,9 @@ package config
 
 import "time"
 
-// Default is the configuration that applies where nothing else is said: an
-// encrypted __Host- cookie, sessions of 24 hours since they were last used and
-// 30 days at most, records in memory. It is valid, and the starting point of
+// Default returns the default configuration: an encrypted __Host- cookie,
+// sessions that end 24 hours after they were last used and after 30 days at
+// most, records in memory. It is valid, and the starting point of
 // configurations built in code.
 func Default() SessionConfig {
 	return SessionConfig{

@@ -29,7 +29,7 @@ func (CookiePrefix) allowed() []string {
 type SameSite string
 
 const (
-	// SameSiteLax is for top-level navigation only.
+	// SameSiteLax limits it to top-level navigation.
 	SameSiteLax SameSite = "lax"
 	// SameSiteStrict is for no request from another site.
 	SameSiteStrict SameSite = "strict"
@@ -39,13 +39,14 @@ const (
 
 func (SameSite) allowed() []string { return texts(SameSiteLax, SameSiteStrict, SameSiteNone) }
 
-// CookieKind says whether the cookie survives the end of the browser.
+// CookieKind says whether the cookie remains when the browser is closed.
 type CookieKind string
 
 const (
 	// KindPersistent cookies live as long as the session.
 	KindPersistent CookieKind = "persistent"
-	// KindSession cookies are dropped when the browser ends, if not before.
+	// KindSession cookies are dropped when the browser is closed, if not
+	// before.
 	KindSession CookieKind = "session"
 )
 
@@ -105,12 +106,13 @@ func (ServerStateCreation) allowed() []string {
 	return texts(ServerStateCreationNeverSkip, ServerStateCreationSkipIfEmpty)
 }
 
-// MissingServerState says what becomes of a session whose record is no longer
+// MissingServerState says what happens to a session whose record is no longer
 // in the store.
 type MissingServerState string
 
 const (
-	// MissingServerStateReject ends it: the request goes on with a fresh session.
+	// MissingServerStateReject ends it: the request continues with a fresh
+	// session.
 	MissingServerStateReject MissingServerState = "reject"
 	// MissingServerStateAllow keeps it, with empty server state.
 	MissingServerStateAllow MissingServerState = "allow"

@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// Error says all that is wrong with a configuration. errors.Is and errors.As
-// find the causes in it, such as fs.ErrNotExist of a file that is missing.
+// Error lists everything that is wrong with a configuration. errors.Is and
+// errors.As find the causes in it, such as fs.ErrNotExist of a missing file.
 type Error struct {
 	// Findings are in the order of their paths. There is at least one.
 	Findings []Finding
@@ -26,9 +26,9 @@ type Finding struct {
 	// where it is known (app.yaml:12), or of an environment variable. "" is a
 	// default, or a configuration that was built in code.
 	Source string
-	// Value is what is there, as text; of one that Load found in no source it
-	// says that it is the default. It is "" for secrets, for keys that are not
-	// known, and where a value is missing.
+	// Value is what is there, as text. "(the default)" follows it if Load found
+	// none in any source. It is "" for secrets, for unknown keys, and if a
+	// value is missing.
 	Value string
 	// Problem says what is wrong with it and what is allowed.
 	Problem string
@@ -36,7 +36,7 @@ type Finding struct {
 	Err error
 }
 
-// Error gives the findings, one on each line.
+// Error returns the findings, one on each line.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("session configuration is not valid:")
@@ -47,7 +47,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the causes of the findings that have one.
+// Unwrap returns the causes of the findings that have one.
 func (e *Error) Unwrap() []error {
 	var causes []error
 	for _, f := range e.Findings {
@@ -58,7 +58,7 @@ func (e *Error) Unwrap() []error {
 	return causes
 }
 
-// String gives the finding as one line; what cannot be printed shows as �.
+// String returns the finding as one line; unprintable characters appear as �.
 func (f Finding) String() string {
 	var parts []string
 	switch {

@@ -28,45 +28,46 @@ type namedFile struct {
 }
 
 // WithFile reads the file of that name: YAML if it ends in .yaml or .yml, JSON
-// if it ends in .json. Where it is given more than once, later files go over
-// earlier ones. A file that is not there is an error; errors.Is finds
-// fs.ErrNotExist in it.
+// if it ends in .json. If it is used more than once, later files override
+// earlier ones. A missing file is an error; errors.Is finds fs.ErrNotExist in
+// it.
 func WithFile(name string) Option {
 	// Not koanf's provider for files, which links a file watcher.
 	read := func() ([]byte, error) { return os.ReadFile(name) }
 	return func(o *options) { o.files = append(o.files, namedFile{name, read}) }
 }
 
-// WithBytes is WithFile for content that is in memory, an embedded file for
-// example. The name says what it is, YAML or JSON, and stands in errors.
+// WithBytes is WithFile for content in memory, such as an embedded file. The
+// name says whether it is YAML or JSON, and appears in errors.
 func WithBytes(name string, content []byte) Option {
 	read := func() ([]byte, error) { return content, nil }
 	return func(o *options) { o.files = append(o.files, namedFile{name, read}) }
 }
 
-// WithEnviron takes the environment from the argument, in the form of
-// os.Environ, which is what Load reads without this option. nil is an
-// environment with nothing in it.
+// WithEnviron replaces the environment, in the form of os.Environ, which Load
+// reads without this option. nil is an empty environment: then no SESSION_
+// variable is read, which is for tests.
 func WithEnviron(environ []string) Option {
 	return func(o *options) { o.environ = func() []string { return environ } }
 }
 
 // Load reads a configuration: the defaults, then the files that the options
-// name, then the environment, each over what is there already; then the files
-// that hold secrets.
+// name, then the environment, each overriding the previous ones; then the files
+// that contain secrets.
 //
-// In files the configuration stands under the key session, each field under
-// its path, such as session.state.ttl; other keys at the top are the
-// application's own. In the environment the variable of a field is its path in
-// upper case with underscores, such as SESSION_STATE_TTL; a list has commas
-// between its elements. An unknown key in a file, and an unknown variable that
+// In files the configuration is under the key session, each field under its
+// path, such as session.state.ttl; other top-level keys belong to the
+// application. In the environment the variable of a field is its path in upper
+// case with underscores, such as SESSION_STATE_TTL; the elements of a list are
+// separated by commas. An unknown key in a file, and an unknown variable that
 // begins with SESSION_COOKIE_, SESSION_STATE_ or SESSION_STORE_, is an error.
-// So is a key at the top that looks like session, or like a section of it, where
-// no file has the key session; an empty one there says that it is not.
+// So is a top-level key that looks like session, or like a section of it, if no
+// file has the key session; an empty session key turns that off.
 //
-// Load returns a configuration that is valid, or an [*Error] with everything
-// that is wrong. In the result the fields whose names end in File are "", and
-// what was in the files stands in Keys, Password and DSN.
+// Load returns a valid configuration, or an [*Error] with everything that is
+// wrong. In the result KeysFile, PasswordFile, SentinelPasswordFile and DSNFile
+// are "", and the contents of the files are in Keys, Password, SentinelPassword
+// and DSN.
 func Load(opts ...Option) (SessionConfig, error) {
 	o := options{environ: os.Environ, readFile: readSecretFile}
 	for _, opt := range opts {

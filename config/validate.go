@@ -9,10 +9,9 @@ import (
 	"time"
 )
 
-// Validate says whether the configuration can be used. Its error is an
-// [*Error] with everything that is wrong. Texts that name one of a few choices
-// must not be empty, so that a configuration built in code begins with
-// [Default].
+// Validate reports whether the configuration can be used. Its error is an
+// [*Error] with everything that is wrong. Fields with a fixed set of choices
+// must not be empty, so start a configuration built in code with [Default].
 func (cfg SessionConfig) Validate() error {
 	var c checks
 	c.choices(&cfg)

@@ -12,8 +12,8 @@ import (
 )
 
 // Write writes the configuration as a YAML file that [Load] reads back to an
-// equal one. It contains the secrets in the clear: this is the one way to
-// write them out.
+// equal one. The file contains the secrets in the clear; nothing else writes
+// them out.
 func Write(w io.Writer, cfg SessionConfig) error {
 	top := &yaml.Node{Kind: yaml.MappingNode}
 	for _, f := range fieldsOf(&cfg) {

@@ -15,14 +15,16 @@ import (
 	"github.com/fxsession/sessions/store/memstore"
 )
 
-// UseBackend keeps the sessions in what ctor makes, whatever
+// UseBackend keeps the sessions in the Backend that ctor makes, whatever
 // session.store.driver says. ctor is a constructor as for fx.Provide that
-// returns a store.Backend, or a type that is one, and may return an error as
-// well. fx.Replace and fx.Decorate work on this Backend as on any other. A
-// Backend that is an io.Closer is closed when the application stops.
+// returns a store.Backend, or a type that implements it, and optionally an
+// error. fx.Replace and fx.Decorate work on this Backend as on any other. A
+// Backend that is nil fails the start. A Backend that is an io.Closer is closed
+// when the application stops.
 //
-// session.cookie.keys should be set: without them a session ends with the
-// process, as [session.NewManager] says, though the Backend may keep it longer.
+// Set session.cookie.keys. Without them, session.store.driver decides what
+// happens, as [session.NewManager] says: with memory, its default, sessions end
+// with the process, even if the Backend keeps their records longer.
 func UseBackend(ctor any) fx.Option {
 	made, err := backendType(ctor)
 	if err != nil {

@@ -8,9 +8,10 @@ import (
 	"github.com/fxsession/sessions/config"
 )
 
-// Config says where [Module] reads its configuration from, config.WithFile for
-// example, beside the environment. It is given once, with all the options,
-// because their order counts and fx keeps none.
+// Config says where [Module] reads its configuration from, in addition to the
+// environment: config.WithFile, for example. Use it once, with all options,
+// because their order matters and fx keeps none. To use a configuration that
+// was built in code, see [Module].
 func Config(opts ...config.Option) fx.Option {
 	return fx.Supply(fx.Annotated{Group: "fxsession.config", Target: configOptions(opts)})
 }

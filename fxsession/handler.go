@@ -6,9 +6,9 @@ import (
 	"github.com/fxsession/sessions/session"
 )
 
-// HandlerFunc is an http.Handler that is given the request's session. What it
-// returns goes to [session.HandleError], inside an [*Error], which answers in
-// its place; it must have written nothing then.
+// HandlerFunc is an http.Handler that receives the request's session. An error
+// that it returns goes to [session.HandleError], inside an [*Error], which
+// answers instead; it must have written nothing then.
 type HandlerFunc func(http.ResponseWriter, *http.Request, *session.Session) error
 
 // ServeHTTP calls f with the session that the middleware has put into the

@@ -24,16 +24,16 @@ type Middleware struct {
 	// Name is for error messages. It is not empty, and no other middleware
 	// has it.
 	Name string
-	// Order is the place in the chain: what has a lower one sees the request
-	// earlier and the response later. No other middleware has it.
+	// Order is the place in the chain: a middleware with a lower one sees the
+	// request earlier and the response later. No other middleware has it.
 	Order int
 	// Wrap puts the middleware around a handler. It is not nil.
 	Wrap func(http.Handler) http.Handler
 }
 
-// SessionOrder is the Order of the session middleware. What needs no session
-// and may refuse a request (recovery, CSRF protection, limits) goes below,
-// what works with the session above.
+// SessionOrder is the Order of the session middleware. Use a lower one for
+// middlewares that need no session and may refuse a request (recovery, CSRF
+// protection, limits), and a higher one for those that use the session.
 const SessionOrder = 1000
 
 type newSessionMiddlewareResult struct {
@@ -48,7 +48,7 @@ func newSessionMiddleware(m *session.Manager) newSessionMiddlewareResult {
 	}
 }
 
-// Chain is every [Middleware] of the value group http.middleware, by its
+// Chain is every [Middleware] of the value group http.middleware, sorted by
 // Order. [Module] provides it. The zero Chain has none. It is safe for
 // concurrent use.
 type Chain struct{ middlewares []Middleware }
@@ -82,7 +82,7 @@ func newChain(p newChainParams) (Chain, error) {
 	return Chain{sorted}, errors.Join(errs...)
 }
 
-// Then gives h behind the middlewares of the chain.
+// Then returns h behind the middlewares of the chain.
 func (c Chain) Then(h http.Handler) http.Handler {
 	for _, m := range slices.Backward(c.middlewares) {
 		h = m.Wrap(h)

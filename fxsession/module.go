@@ -64,11 +64,11 @@ var Module = fx.Module(
 // nothing uses a session yet.
 func ready(Chain) {}
 
-// RemoteAddr gives the address of a request's client, as
+// RemoteAddr returns the address of a request's client, as
 // [session.WithRemoteAddr] needs it behind a proxy.
 type RemoteAddr func(*http.Request) string
 
-// Clock gives the time in the place of time.Now, for tests.
+// Clock replaces time.Now, for tests.
 type Clock func() time.Time
 
 type newStoreParams struct {

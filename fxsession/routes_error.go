@@ -19,8 +19,8 @@ const (
 	StageSave          Stage = "save" // of the session, by the middleware
 )
 
-// Error is what the session.ErrorHandler of the graph gets. errors.Is and
-// errors.As look through it.
+// Error is what the session.ErrorHandler of the graph receives. errors.Is and
+// errors.As see through it.
 type Error struct {
 	Stage    Stage
 	Pattern  string // of the route; "" where none is known
@@ -28,7 +28,7 @@ type Error struct {
 	Err      error
 }
 
-// Error gives all that e holds in one line.
+// Error returns everything that e contains in one line.
 func (e *Error) Error() string {
 	where := strings.Join(strings.Fields(string(e.Stage)+" "+e.Function), " ")
 	if e.Pattern != "" {
@@ -41,8 +41,8 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // ErrPostProcessorWrites is what writing in a post-processor returns: the
-// response is the handler's. A post-processor that returns an error has the
-// session.ErrorHandler answer in its place.
+// response is the handler's. If a post-processor returns an error, the
+// session.ErrorHandler answers instead.
 var ErrPostProcessorWrites = errors.New("fxsession: a post-processor cannot write the response: change its headers, or return an error")
 
 // staged gives what h, which may be nil, gets of the errors of a save its stage.

@@ -2,19 +2,19 @@ package fxsession
 
 import "net/http"
 
-// Response is what a post-processor sees of the response that is about to
-// leave.
+// Response is what a post-processor sees of the response that is about to be
+// sent.
 type Response struct {
 	status int
 	header http.Header
 }
 
-// Status is the status that is about to be sent: 200 where the handler has
-// set none, or has taken over the connection.
+// Status is the status that is about to be sent: 200 if the handler has set
+// none, or has taken over the connection.
 func (r Response) Status() int { return r.status }
 
-// Header gives the headers that are about to be sent. What is changed in them
-// is sent. The session's cookie is not among them yet.
+// Header returns the headers that are about to be sent, and can be changed. The
+// session's cookie is not among them yet.
 func (r Response) Header() http.Header { return r.header }
 
 // headerWriter is the http.ResponseWriter of a post-processor.

@@ -26,9 +26,9 @@ var (
 	ErrNotRunning = errors.New("session lifecycle: is not running")
 )
 
-// Lifecycle starts and stops what a store needs beside the requests. It owns
-// the store: whatever way it ends, the store is closed then. It is safe for
-// concurrent use; Start and Stop wait for each other.
+// Lifecycle starts and stops what a store needs around the requests. It owns
+// the store: however it ends, the store is closed. It is safe for concurrent
+// use; Start and Stop wait for each other.
 type Lifecycle struct {
 	store   *store.SessionStore
 	cfg     config.StoreConfig

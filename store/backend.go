@@ -10,7 +10,7 @@ import (
 const Grace = time.Minute
 
 // Backend is what a storage engine implements. Callers use a [SessionStore]
-// over it; package storetest holds the suite that every Backend passes.
+// over it; package storetest contains the conformance suite.
 //
 // Every write is one atomic step. All methods may be called by many goroutines
 // at once, honour the context (a call whose context ends returns promptly and
@@ -82,16 +82,16 @@ type SubjectIndex interface {
 	ListBySubject(ctx context.Context, subject string) ([]Entry, error)
 
 	// DeleteBySubject deletes every live record of the subject but those under
-	// the keys in except, each as Delete does, and returns how many. Beside an
-	// error, some may have been deleted.
+	// the keys in except, each as Delete does, and returns how many. Some may
+	// have been deleted when there is an error.
 	DeleteBySubject(ctx context.Context, subject string, except ...Key) (int, error)
 }
 
 // Counter is a Backend that knows how many records it holds without looking for
 // them.
 type Counter interface {
-	// Count is how many there are, expired ones that are still to be swept
-	// among them.
+	// Count is how many there are, including expired ones that have not been
+	// swept.
 	Count() int
 }
 

@@ -2,14 +2,13 @@
 //
 // A [Backend] is the small interface that a storage engine implements; a
 // [SessionStore] is the concrete type that callers use over any Backend. The
-// SessionStore checks what goes in, bounds every call in time, wraps every
-// error once and, when asked to, measures and traces; a Backend does none of
-// that and keeps records, nothing else.
+// SessionStore checks arguments, bounds every call in time, wraps every error
+// once and, if asked to, measures and traces; a Backend does none of that and
+// only keeps records.
 //
-// Two rules carry the whole package. A record that is gone never comes back:
-// only Create inserts. And two writers do not overwrite each other: what is
-// written is a [Change], which touches the state keys that it names and no
-// others.
+// The whole package follows two rules. A record that is gone never comes back:
+// only Create inserts. And two writers do not overwrite each other: a write is
+// a [Change], which touches only the state keys that it names.
 //
 // The package knows nothing of HTTP, cookies or session IDs. It sees a [Key],
 // which is a hash of the ID, so that a leaked database opens no session.

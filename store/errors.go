@@ -6,36 +6,37 @@ import (
 	"fmt"
 )
 
-// What a Backend answers beside success. Test for them with errors.Is.
+// The errors of a Backend. Test for them with errors.Is.
 var (
 	// ErrNotFound: there is no record under the key, or it has expired.
 	ErrNotFound = errors.New("no record is there")
 	// ErrEnded: the record was deleted or renewed less than Grace ago.
 	ErrEnded = errors.New("the session has ended a moment ago")
 	// ErrRenewed is the ErrEnded of a record that was renewed: the session
-	// goes on, under a key that the mark does not name.
+	// continues under a key that the mark does not name.
 	ErrRenewed = fmt.Errorf("%w: it was renewed under another key", ErrEnded)
 	// ErrConflict: the record no longer has the version that IfVersion asks for.
 	ErrConflict = errors.New("the record has changed since it was read")
 	// ErrDuplicateKey: a live record is there already.
 	ErrDuplicateKey = errors.New("a record is there already")
-	// ErrCorrupt: what is kept under the key is not a record of a known
+	// ErrCorrupt: what is stored under the key is not a record of a known
 	// format. It is left as it is, for inspection.
 	ErrCorrupt = errors.New("what is kept there is not a record of a known format")
 	// ErrFull: the backend has reached a limit that it was given.
 	ErrFull = errors.New("the store is full")
 )
 
-// What a SessionStore adds of its own.
+// The errors that a SessionStore adds.
 var (
 	// ErrInvalid: the caller asked for something that no backend can keep: a
 	// TTL that is not above zero, a state key that is too long, an empty JSON
 	// text, or a state key, JSON text or subject that holds NUL or is not UTF-8.
 	ErrInvalid = errors.New("invalid")
-	// ErrUnsupported: the backend has not the ability that was asked for.
+	// ErrUnsupported: the backend does not have the ability that was asked for.
 	ErrUnsupported = errors.New("the backend cannot do this")
-	// ErrUnavailable: the backend could not be reached, did not answer in
-	// time or failed in a way of its own; whether a write took place is not known.
+	// ErrUnavailable: the backend could not be reached, did not answer in time,
+	// or failed in a way that has no error here; whether a write took place is
+	// unknown.
 	ErrUnavailable = errors.New("the backend is unavailable")
 )
 
@@ -48,7 +49,7 @@ type Error struct {
 	Err error // one of the package's errors, or an ErrUnavailable that wraps the backend's own
 }
 
-// Error gives the operation and what went wrong.
+// Error returns the operation and what went wrong.
 func (e *Error) Error() string { return "session store: " + e.Op + ": " + e.Err.Error() }
 
 // Unwrap gives e.Err.

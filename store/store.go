@@ -13,7 +13,7 @@ import (
 
 // SessionStore is a [Backend] as callers use it: it checks arguments, bounds
 // every call in time, wraps every error once in an [*Error], and measures and
-// traces where it was given a provider. It is safe for concurrent use.
+// traces if it was given a provider. It is safe for concurrent use.
 //
 // An error is one of ErrNotFound, ErrEnded, ErrConflict, ErrDuplicateKey,
 // ErrCorrupt, ErrFull, ErrInvalid, ErrUnsupported and ErrUnavailable, or the
@@ -25,7 +25,7 @@ type SessionStore struct {
 	telemetry *telemetry
 }
 
-// DefaultTimeout bounds a call where [WithTimeout] says nothing.
+// DefaultTimeout bounds a call without [WithTimeout].
 const DefaultTimeout = 3 * time.Second
 
 // Option changes what [New] makes.
