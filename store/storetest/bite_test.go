@@ -60,6 +60,7 @@ var bites = map[string][]string{
 	"C3 a mark outlives the record that went on under another key":           {"takes the mark away with the record"},
 
 	"C4 a record lives as long as it was told to, to the millisecond": {"keeps TTLs to the second"},
+	"C4 a record may live for centuries, whoever is signed in":        {"counts twice a TTL, with overflow"},
 	"C4 one millisecond works, and a nanosecond is one":               {"refuses TTLs below a second"},
 	"C4 an expired record is invisible before any sweep":              {"expires only what is swept"},
 	"C4 a change keeps what is left of the TTL, unless it brings one": {"starts the TTL again with every change", "only ever extends"},
