@@ -330,7 +330,8 @@ func (s *Session) Get(ctx context.Context, key string, v any) (bool, error) {
 }
 
 // Set writes v under key. It needs no load. The error is a *ValueError when
-// JSON refuses v, ErrInvalid of package store when key cannot be a state key,
+// JSON refuses v, ErrInvalid of package store when key cannot be a state key
+// ([store.CheckStateKey], and __session is the session's own),
 // ErrInvalidated, or ErrResponseStarted when there is no record yet and the
 // cookie can no longer be sent.
 func (s *Session) Set(ctx context.Context, key string, v any) error { return set(ctx, s, key, v) }
