@@ -130,6 +130,7 @@ type database struct {
 	paths      map[string]string // of the programs
 	dir        string
 	port       int
+	claims     claims
 	extra      []string
 	credential *syscall.Credential // nil: that of the tests
 
@@ -163,9 +164,9 @@ func (d *database) create(extra []string) (err error) {
 	if err := d.engine.setUp(d); err != nil {
 		return err
 	}
-	// Somebody else may take the port before the server does.
+	// Who makes no claims may take the port before the server does.
 	for range 3 {
-		if d.port, err = freePort(); err != nil {
+		if d.port, err = d.claims.port(); err != nil {
 			return err
 		}
 		if err = d.start(); err == nil {
@@ -326,6 +327,7 @@ func (d *database) remove() {
 	if d.end(d.engine.discard) != nil {
 		_ = d.kill() // it may have ended before
 	}
+	d.claims.release()
 	if d.dir != "" {
 		_ = os.RemoveAll(d.dir)
 	}

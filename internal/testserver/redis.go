@@ -106,6 +106,7 @@ type redis struct {
 	program string
 	dir     string
 	port    int
+	claims  claims
 	args    []string
 	// sentinelOf is the port of the master that a sentinel watches at first; 0
 	// for what is no sentinel.
@@ -126,8 +127,8 @@ func (r *redis) Socket() string { return filepath.Join(r.dir, "redis.sock") }
 
 func (r *redis) log() string { return filepath.Join(r.dir, "redis.log") }
 
-// create makes the folder and starts the server on a port that is free. Somebody
-// else may take the port before the server does, so it tries several.
+// create makes the folder and starts the server on a port that is free. Who makes
+// no claims may take the port before the server does, so it tries several.
 func (r *redis) create(args []string) (err error) {
 	if r.program, err = exec.LookPath("redis-server"); err != nil {
 		return errors.New(installRedis)
@@ -138,7 +139,7 @@ func (r *redis) create(args []string) (err error) {
 	}
 	r.args = args
 	for range 5 {
-		if r.port, err = freePort(); err != nil {
+		if r.port, err = r.claims.port(); err != nil {
 			return err
 		}
 		if err = r.start(); err == nil {
@@ -222,6 +223,7 @@ func (r *redis) end(sig syscall.Signal) error {
 
 func (r *redis) remove() {
 	_ = r.end(syscall.SIGKILL) // it may have ended before
+	r.claims.release()
 	if r.dir != "" {
 		_ = os.RemoveAll(r.dir)
 	}
@@ -230,13 +232,4 @@ func (r *redis) remove() {
 func (r *redis) output() string {
 	text, _ := os.ReadFile(r.log())
 	return string(text)
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

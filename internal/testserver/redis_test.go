@@ -98,6 +98,19 @@ func TestAPausedServerAcceptsAndDoesNotAnswer(t *testing.T) {
 	mustAsk(t, s.Addr(), "PING", "+PONG")
 }
 
+// Nobody else answers where a server has ended, until it is back or its test is
+// over.
+func TestThePortOfAServerThatIsDownIsKept(t *testing.T) {
+	t.Parallel()
+	s := testserver.Redis(t)
+	s.Stop()
+	if s.ClaimPort() == nil {
+		t.Error("another one gets its port")
+	}
+	s.Start()
+	mustAsk(t, s.Addr(), "PING", "+PONG")
+}
+
 func TestASharedServerIsOne(t *testing.T) {
 	t.Parallel()
 	var shared testserver.SharedRedis

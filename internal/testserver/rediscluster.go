@@ -241,7 +241,7 @@ func (nodes *redisNodes) createCluster(args []string) error {
 	for range 2 * clusterMasters {
 		n := new(redis)
 		*nodes = append(*nodes, n)
-		bus, err := freePort()
+		bus, err := n.claims.port()
 		if err != nil {
 			return err
 		}
