@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/fxsession/sessions/internal/testkit"
 )
 
 // caller makes one request after the other to a site in the process, without a
@@ -54,15 +56,13 @@ func newCookie(s *site) (string, error) {
 	return c.cookie, nil
 }
 
-// sink is a ResponseWriter that costs nothing.
+// sink is a ResponseWriter that keeps the status.
 type sink struct {
-	header http.Header
+	testkit.Sink
 	status int
 }
 
-func (w *sink) Header() http.Header         { return w.header }
-func (w *sink) Write(p []byte) (int, error) { return len(p), nil }
-func (w *sink) WriteHeader(status int)      { w.status = status }
+func (w *sink) WriteHeader(status int) { w.status = status }
 
 // requestContext is that of all requests. It can be cancelled, as a server
 // cancels that of a client which has gone: what reaches out to Redis for a
@@ -72,11 +72,11 @@ var requestContext, endRequests = context.WithCancel(context.Background())
 
 func httpCall(h http.Handler, path string) func(string) (int, string) {
 	template := httptest.NewRequestWithContext(requestContext, http.MethodGet, path, nil)
-	w := &sink{header: http.Header{}}
+	w := &sink{Sink: testkit.Sink{}}
 	request := new(http.Request)
 	cookies := []string{""}
 	return func(cookie string) (int, string) {
-		clear(w.header)
+		clear(w.Sink)
 		w.status = http.StatusOK
 		// Some libraries keep what they have loaded in the request, so that
 		// each gets a new one.
@@ -86,7 +86,7 @@ func httpCall(h http.Handler, path string) func(string) (int, string) {
 			request.Header["Cookie"] = cookies
 		}
 		h.ServeHTTP(w, request)
-		set := w.header["Set-Cookie"]
+		set := w.Sink["Set-Cookie"]
 		if len(set) == 0 {
 			return w.status, ""
 		}

@@ -10,15 +10,9 @@ import (
 	"go.uber.org/fx"
 
 	"github.com/fxsession/sessions/fxsession"
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/session"
 )
-
-// discard is a response that goes nowhere.
-type discard struct{ header http.Header }
-
-func (d discard) Header() http.Header         { return d.header }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
 
 // newOwner is a request-scoped constructor as applications have them.
 func newOwner(_ context.Context, s *session.Session, g *greeter) (visitor, error) {
@@ -94,7 +88,7 @@ func BenchmarkRoutes(b *testing.B) {
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			r := httptest.NewRequest(http.MethodGet, bench.target, nil)
-			w := discard{http.Header{}}
+			w := testkit.Sink{}
 			b.ReportAllocs()
 			for b.Loop() {
 				bench.handler.ServeHTTP(w, r)
@@ -144,7 +138,7 @@ func TestRoutesAllocateLittle(t *testing.T) {
 	mux.Handle("GET /session", fxsession.HandlerFunc(showSession))
 	byHand := chain.Then(mux)
 	allocations := func(h http.Handler, target string) float64 {
-		r, w := httptest.NewRequest(http.MethodGet, target, nil), discard{http.Header{}}
+		r, w := httptest.NewRequest(http.MethodGet, target, nil), testkit.Sink{}
 		return testing.AllocsPerRun(100, func() { h.ServeHTTP(w, r) })
 	}
 	for target, atMost := range map[string]float64{"/owner": 6, "/session": 0} {

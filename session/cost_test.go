@@ -11,6 +11,7 @@ import (
 
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/internal/testbackends"
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
@@ -93,22 +94,15 @@ func newCookie(tb testing.TB, m *session.Manager) string {
 	return cookie.Name + "=" + cookie.Value
 }
 
-// sink is a ResponseWriter that costs nothing.
-type sink struct{ header http.Header }
-
-func (w *sink) Header() http.Header         { return w.header }
-func (w *sink) Write(p []byte) (int, error) { return len(p), nil }
-func (w *sink) WriteHeader(int)             {}
-
 // request gives a function that makes one request with cookie, "" for none.
 func request(tb testing.TB, h http.Handler, cookie string) func() {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if cookie != "" {
 		r.Header.Set("Cookie", cookie)
 	}
-	w := &sink{http.Header{}}
+	w := testkit.Sink{}
 	return func() {
-		clear(w.header)
+		clear(w)
 		h.ServeHTTP(w, r)
 	}
 }

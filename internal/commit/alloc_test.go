@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fxsession/sessions/internal/commit"
+	"github.com/fxsession/sessions/internal/testkit"
 )
 
 // request is all that the writer does for one request.
@@ -17,14 +18,14 @@ func request(c *commit.Writer, below http.ResponseWriter, body []byte) {
 }
 
 // flushingSink is a writer below that allocates nothing.
-type flushingSink struct{ sink }
+type flushingSink struct{ testkit.Sink }
 
 func (flushingSink) Flush() {}
 
 // TestTheWriterItselfIsTheOnlyAllocation is not parallel: it counts those of
 // the whole process.
 func TestTheWriterItselfIsTheOnlyAllocation(t *testing.T) {
-	var below http.ResponseWriter = flushingSink{sink{http.Header{}}}
+	var below http.ResponseWriter = flushingSink{testkit.Sink{}}
 	body := []byte("hello")
 	got := testing.AllocsPerRun(1000, func() { request(new(commit.Writer), below, body) })
 	if got > 1 {
@@ -33,7 +34,7 @@ func TestTheWriterItselfIsTheOnlyAllocation(t *testing.T) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	var below http.ResponseWriter = flushingSink{sink{http.Header{}}}
+	var below http.ResponseWriter = flushingSink{testkit.Sink{}}
 	body := []byte("hello")
 	b.ReportAllocs()
 	for b.Loop() {

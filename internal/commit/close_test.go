@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fxsession/sessions/internal/commit"
+	"github.com/fxsession/sessions/internal/testkit"
 )
 
 func TestAfterCloseOfABegunResponseNothingReachesTheWriterBelow(t *testing.T) {
@@ -180,7 +181,7 @@ func TestEveryGoroutineWaitsForACommitUnderWay(t *testing.T) {
 		saving, goOn := make(chan struct{}), make(chan struct{})
 		var over atomic.Bool
 		var c commit.Writer
-		w := c.Wrap(sink{http.Header{}}, hookFuncs{
+		w := c.Wrap(testkit.Sink{}, hookFuncs{
 			before: func(http.Header) error { close(saving); <-goOn; over.Store(true); return outcome },
 			refuse: func(w http.ResponseWriter, _ error) { w.WriteHeader(503) },
 		})
@@ -205,13 +206,6 @@ func TestEveryGoroutineWaitsForACommitUnderWay(t *testing.T) {
 		all.Wait()
 	}
 }
-
-// sink is a writer that many goroutines may use at once.
-type sink struct{ header http.Header }
-
-func (s sink) Header() http.Header         { return s.header }
-func (s sink) Write(p []byte) (int, error) { return len(p), nil }
-func (s sink) WriteHeader(int)             {}
 
 func TestAHookThatPanicsLeavesTheWriterRefusing(t *testing.T) {
 	t.Parallel()
