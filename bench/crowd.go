@@ -2,12 +2,12 @@ package main
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"math"
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"github.com/fxsession/sessions/internal/testkit"
 )
 
 // crowd is a store in memory that can hold very many sessions of five keys,
@@ -59,7 +59,7 @@ type weight struct {
 
 // weigh measures the heap that sessions take.
 func weigh(c crowded, sessions int) (w weight, err error) {
-	before := heap()
+	before := testkit.Heap()
 	store, err := c.Open(0)
 	if err != nil {
 		return w, err
@@ -70,9 +70,9 @@ func weigh(c crowded, sessions int) (w weight, err error) {
 		return w, err
 	}
 	w.took = time.Since(begin)
-	after := heap()
-	w.bytes = float64(after.bytes-before.bytes) / float64(sessions)
-	w.objects = float64(after.objects-before.objects) / float64(sessions)
+	after := testkit.Heap()
+	w.bytes = float64(after.Bytes-before.Bytes) / float64(sessions)
+	w.objects = float64(after.Objects-before.Objects) / float64(sessions)
 	w.collection = collection()
 	runtime.KeepAlive(store)
 	return w, nil
@@ -191,33 +191,8 @@ func collection() time.Duration {
 	return time.Duration(median(all))
 }
 
-// scattered gives 16 bytes for n that look random, always the same.
-func scattered(n int) []byte {
-	x := uint64(n) * 0x9E3779B97F4A7C15
-	x ^= x >> 29
-	key := make([]byte, 0, 16)
-	key = binary.LittleEndian.AppendUint64(key, x*0xBF58476D1CE4E5B9)
-	return binary.LittleEndian.AppendUint64(key, uint64(n))
-}
-
 // longToken is a token of 43 characters, as scs and fiber make them.
 func longToken(n int) string {
-	return base64.RawURLEncoding.EncodeToString(append(scattered(n), scattered(n+1)...))
-}
-
-type usage struct{ bytes, objects int64 }
-
-// heap gives what is in use when collections find nothing more to free: pools
-// and finalizers give some of it back only in the second or third.
-func heap() usage {
-	least := uint64(math.MaxUint64)
-	for {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		if m.HeapObjects >= least {
-			return usage{int64(m.HeapAlloc), int64(m.HeapObjects)}
-		}
-		least = m.HeapObjects
-	}
+	first, second := testkit.Scattered(n), testkit.Scattered(n+1)
+	return base64.RawURLEncoding.EncodeToString(append(first[:], second[:]...))
 }

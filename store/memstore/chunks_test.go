@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/memstore"
 )
@@ -147,12 +148,12 @@ func TestWhatWasReadKeepsNoChunkInMemory(t *testing.T) {
 	rec := fiveKeys()
 	rec.State["cart"] = textOf(2000)
 	for i := range sessions {
-		must(t, s.Create(t.Context(), scattered(i), rec))
+		must(t, s.Create(t.Context(), testkit.Scattered(i), rec))
 	}
-	full := heap()
+	full := testkit.Heap()
 	var kept []string
 	for i := range sessions {
-		rec, err := s.Load(t.Context(), scattered(i))
+		rec, err := s.Load(t.Context(), testkit.Scattered(i))
 		must(t, err)
 		kept = append(kept, rec.Subject)
 		for key := range rec.State {
@@ -162,8 +163,8 @@ func TestWhatWasReadKeepsNoChunkInMemory(t *testing.T) {
 	clock.Advance(2 * time.Hour)
 	_, err := s.DeleteExpired(t.Context(), 0)
 	must(t, err)
-	if left := heap(); left.bytes > full.bytes/2 {
-		t.Errorf("%d bytes of %d are in use still", left.bytes, full.bytes)
+	if left := testkit.Heap(); left.Bytes > full.Bytes/2 {
+		t.Errorf("%d bytes of %d are in use still", left.Bytes, full.Bytes)
 	}
 	runtime.KeepAlive(kept)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/memstore"
 )
@@ -30,7 +31,7 @@ func TestTheIndexOfSubjectsGrowsNoLargerThanTheStore(t *testing.T) {
 			must(t, s.Update(t.Context(), key, store.Change{Subject: &nobody}))
 		},
 		func(key store.Key) {
-			must(t, s.ChangeKey(t.Context(), key, scattered(1_000_000+n), store.Change{TTL: time.Millisecond}))
+			must(t, s.ChangeKey(t.Context(), key, testkit.Scattered(1_000_000+n), store.Change{TTL: time.Millisecond}))
 		},
 		func(key store.Key) {
 			must(t, s.Update(t.Context(), key, store.Change{TTL: time.Millisecond}))
@@ -41,8 +42,8 @@ func TestTheIndexOfSubjectsGrowsNoLargerThanTheStore(t *testing.T) {
 		var keys []store.Key
 		for i := range each {
 			n++
-			keys = append(keys, scattered(n))
-			must(t, s.Create(t.Context(), scattered(n), of([]string{"ada", fmt.Sprint("user-", i)}[i%2], time.Hour)))
+			keys = append(keys, testkit.Scattered(n))
+			must(t, s.Create(t.Context(), testkit.Scattered(n), of([]string{"ada", fmt.Sprint("user-", i)}[i%2], time.Hour)))
 		}
 		if subjects, held := s.Indexed(); subjects != 1+each/2 || held != each {
 			t.Fatalf("%d keys of %d subjects are indexed, want %d of %d", held, subjects, each, 1+each/2)
@@ -64,17 +65,18 @@ func TestTheIndexOfSubjectsGrowsNoLargerThanTheStore(t *testing.T) {
 // million, each of a subject that has no other; one operation is one garbage
 // collection.
 func BenchmarkMemoryOfSubjects(b *testing.B) {
-	before := heap()
+	const sessions = 1_000_000
+	before := testkit.Heap()
 	s, rec := memstore.New(), fiveKeys()
 	for i := range sessions {
 		rec.Subject = fmt.Sprint("user-", i)
-		must(b, s.Create(b.Context(), scattered(i), rec))
+		must(b, s.Create(b.Context(), testkit.Scattered(i), rec))
 	}
-	after := heap()
+	after := testkit.Heap()
 	for b.Loop() {
 		runtime.GC()
 	}
-	b.ReportMetric(float64(after.bytes-before.bytes)/sessions, "heap-B/session")
-	b.ReportMetric(float64(after.objects-before.objects)/sessions, "objects/session")
+	b.ReportMetric(float64(after.Bytes-before.Bytes)/sessions, "heap-B/session")
+	b.ReportMetric(float64(after.Objects-before.Objects)/sessions, "objects/session")
 	runtime.KeepAlive(s)
 }

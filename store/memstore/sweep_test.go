@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/memstore"
 )
@@ -79,7 +80,7 @@ func TestSweepsAndWritersAtOnce(t *testing.T) {
 	for w := range writers {
 		all.Go(func() {
 			for i := range each {
-				k, k2 := scattered(2*(w*each+i)), scattered(2*(w*each+i)+1)
+				k, k2 := testkit.Scattered(2*(w*each+i)), testkit.Scattered(2*(w*each+i)+1)
 				rec := of(fmt.Sprint("user-", i%10), time.Duration(1+i%5)*time.Millisecond)
 				if err := s.Create(t.Context(), k, rec); err != nil {
 					t.Error(err)
@@ -139,4 +140,35 @@ func TestSweepsRest(t *testing.T) {
 			t.Errorf("a sweep with nothing to do removed %d and slept for %s", n, slept)
 		}
 	})
+}
+
+// A store that was full once gives its memory back.
+func TestMemoryIsGivenBack(t *testing.T) {
+	const sessions = 100_000
+	s, clock := newStore()
+	empty := testkit.Heap()
+	for i := range sessions {
+		ttl := time.Minute
+		if i%100 == 0 {
+			ttl = time.Hour
+		}
+		rec := fiveKeys()
+		rec.TTL = ttl
+		must(t, s.Create(t.Context(), testkit.Scattered(i), rec))
+	}
+	full := testkit.Heap()
+	clock.Advance(2 * time.Minute)
+	n, err := s.DeleteExpired(t.Context(), 0)
+	must(t, err)
+	if n != sessions*99/100 {
+		t.Fatalf("a sweep removed %d", n)
+	}
+	left := testkit.Heap()
+	if used, after := full.Bytes-empty.Bytes, left.Bytes-empty.Bytes; after > used/10 {
+		t.Errorf("a hundredth of the sessions is left, in %d of %d bytes", after, used)
+	}
+	for i := 0; i < sessions; i += 100 {
+		_, err := s.Load(t.Context(), testkit.Scattered(i))
+		must(t, err)
+	}
 }
