@@ -58,6 +58,9 @@ func (s *Store) Blocks() (live, counted, room int) {
 // Tire makes it time for a sweep to rest.
 func (s *Store) Tire() { s.swept.Store(int64(sweepFor)) }
 
+// Clock gives the time by which records expire, in milliseconds.
+func (s *Store) Clock() int64 { return s.clock() }
+
 // Shards is how many shards a Store has.
 const Shards = shardCount
 
