@@ -183,7 +183,7 @@ func TestTheLiveCartWhileTheStoreIsAway(t *testing.T) {
 	server.Stop()
 	v.follow(shop, "5000").wantEnd()
 	server.Start()
-	eventually(t, "it is back", func() bool { return v.status(shop+"/readyz", nil) == http.StatusOK })
+	v.awaitReady(shop, http.StatusOK)
 	v.status(shop+"/login", url.Values{"user": {"ada"}}) // Redis has lost everything
 	v.follow(shop, "1000").wantCart(`{"user":"ada","items":{}}`)
 }

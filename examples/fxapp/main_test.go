@@ -258,20 +258,6 @@ func (v visitor) cart(shop string) (c cartJSON) {
 	return c
 }
 
-// eventually waits for something that takes a moment.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline, tick := time.After(10*time.Second), time.NewTicker(10*time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
-}
-
 // write writes a file of the test's own.
 func write(t *testing.T, name, text string) (path string) {
 	t.Helper()

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
 )
 
@@ -299,15 +301,13 @@ func TestTheStoreGoesAwayAndComesBack(t *testing.T) {
 	shop := open(t, append(onRedis(t, server), "SESSION_STORE_TIMEOUT=500ms")...)
 	v := newVisitor(t)
 	tea := url.Values{"item": {"tea"}}
-	ready := func(want int) func() bool {
-		return func() bool { return v.status(shop.url+"/readyz", nil) == want }
-	}
-	if status := v.status(shop.url+"/cart", tea); status != http.StatusOK || !ready(http.StatusOK)() {
+	if status := v.status(shop.url+"/cart", tea); status != http.StatusOK {
 		t.Errorf("before: %d", status)
 	}
+	v.awaitReady(shop.url, http.StatusOK)
 
 	server.Stop()
-	eventually(t, "readyz is 503", ready(http.StatusServiceUnavailable))
+	v.awaitReady(shop.url, http.StatusServiceUnavailable)
 	res, page := v.do(shop.url+"/cart", "text/html", tea)
 	if res.StatusCode != http.StatusInternalServerError || !strings.Contains(page, "The shop has a problem.") {
 		t.Errorf("while it is away: %s\n%s", res.Status, page)
@@ -320,10 +320,21 @@ func TestTheStoreGoesAwayAndComesBack(t *testing.T) {
 	}
 
 	server.Start()
-	eventually(t, "readyz is 200", ready(http.StatusOK))
+	v.awaitReady(shop.url, http.StatusOK)
 	if status := v.status(shop.url+"/cart", tea); status != http.StatusOK {
 		t.Errorf("after: %d", status)
 	}
+}
+
+// awaitReady waits until /readyz answers so.
+func (v visitor) awaitReady(shop string, want int) {
+	v.t.Helper()
+	testkit.Eventually(v.t, func() error {
+		if got := v.status(shop+"/readyz", nil); got != want {
+			return fmt.Errorf("/readyz is %d, want %d", got, want)
+		}
+		return nil
+	})
 }
 
 func TestWhatAVisitorEntersIsChecked(t *testing.T) {
@@ -436,12 +447,12 @@ func TestTheShopDrainsBeforeItCloses(t *testing.T) {
 		if err := shop.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "no more connections", func() bool {
-			c, err := net.Dial("tcp", strings.TrimPrefix(shop.url, "http://"))
-			if err == nil {
+		testkit.Eventually(t, func() error {
+			if c, err := net.Dial("tcp", strings.TrimPrefix(shop.url, "http://")); err == nil {
 				c.Close()
+				return errors.New("it takes connections")
 			}
-			return err != nil
+			return nil
 		})
 		fmt.Fprint(conn, "item=tea")
 		res, err := http.ReadResponse(answer, nil)
