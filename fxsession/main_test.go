@@ -77,7 +77,7 @@ func start(t *testing.T, opts ...fx.Option) *fx.App {
 // within is a context that is long enough for anything that a test starts.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
