@@ -38,8 +38,12 @@ func newRedis(p newBackendParams) (store.Backend, error) {
 		}
 		return redisstore.New(p.Redis, opts...), nil
 	}
+	to := connection(p.Config.Store)
+	if err := to.Validate(); err != nil {
+		return nil, fmt.Errorf("fxsession: session.store.redis: %w", err)
+	}
 	b := newLazyBackend(func(ctx context.Context) (opened, error) {
-		return redisstore.Open(ctx, connection(p.Config.Store), opts...)
+		return redisstore.Open(ctx, to, opts...)
 	})
 	// The store closes its Backend, unless a decoration hides that it can.
 	p.Lifecycle.Append(fx.StopHook(b.Close))

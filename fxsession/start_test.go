@@ -172,13 +172,18 @@ func TestAStartWithoutADeadline(t *testing.T) {
 	}
 }
 
-// F5: so does a file of authorities that is not there.
-func TestF5_ATLSFileThatIsAbsentFailsTheStart(t *testing.T) {
+// What no waiting would mend fails fx.New: a URL that is none, a file of
+// authorities that is not there.
+func TestAConnectionThatCannotBeMadeIsFoundBeforeTheStart(t *testing.T) {
 	nothingRemains(t)
-	err := failed(t, fxsession.Module,
-		onRedis("rediss://127.0.0.1:1", "SESSION_STORE_REDIS_TLS_CA_FILE=not-there.pem"))
-	if !strings.Contains(err.Error(), "not-there.pem") {
-		t.Errorf("got %v", err)
+	for want, environ := range map[string][]string{
+		"is not of the form": {"SESSION_STORE_REDIS_URL=redis://:s3cret@127.0.0.1/abc"},
+		"not-there.pem":      {"SESSION_STORE_REDIS_URL=rediss://:s3cret@127.0.0.1", "SESSION_STORE_REDIS_TLS_CA_FILE=not-there.pem"},
+	} {
+		err := fx.New(fx.NopLogger, fxsession.Module, onRedis("", environ...)).Err()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("got %v, want that it %s", err, want)
+		}
 	}
 }
 
