@@ -40,13 +40,8 @@ func (c Client) Pop(ctx context.Context, key string, v any) (bool, error) {
 
 // GetRaw is Get without decoding. The bytes are the caller's own.
 func (c Client) GetRaw(ctx context.Context, key string) (json.RawMessage, bool, error) {
-	text, ok, err := c.text(ctx, key)
-	return bytes.Clone(text), ok, err
-}
-
-func (c Client) text(ctx context.Context, key string) (json.RawMessage, bool, error) {
 	text, ok, _, err := c.peek(ctx, key)
-	return text, ok, err
+	return bytes.Clone(text), ok, err
 }
 
 func (c Client) peek(_ context.Context, key string) (text json.RawMessage, ok bool, edits uint64, err error) {
@@ -68,7 +63,7 @@ func (c Client) put(_ context.Context, key string, text json.RawMessage) error {
 	if err := store.CheckStateKey(key); err != nil {
 		return err
 	}
-	return c.change(func(b *bag) error { return c.place(b, key, text) })
+	return c.write(func(b *bag) error { return c.place(b, key, text) })
 }
 
 // place puts the value under key if the cookie can hold it.
@@ -87,20 +82,15 @@ func (c Client) place(b *bag, key string, text json.RawMessage) error {
 	return nil
 }
 
-// change runs one write on the client side.
-func (c Client) change(write func(*bag) error) error {
-	if err := c.s.lock(); err != nil {
+// write makes a change on the client side.
+func (c Client) write(do func(*bag) error) error {
+	return c.s.write(true, func() error {
+		err := do(&c.s.client)
+		if err == nil {
+			c.s.changed()
+		}
 		return err
-	}
-	defer c.s.unlock()
-	if err := c.s.writable(true); err != nil {
-		return err
-	}
-	if err := write(&c.s.client); err != nil {
-		return err
-	}
-	c.s.changed()
-	return nil
+	})
 }
 
 // PopRaw is Pop without decoding.
@@ -109,7 +99,7 @@ func (c Client) PopRaw(ctx context.Context, key string) (json.RawMessage, bool, 
 }
 
 func (c Client) removeIf(key string, edits uint64) error {
-	return c.change(func(b *bag) error {
+	return c.write(func(b *bag) error {
 		if c.s.edits != edits {
 			return errOvertaken
 		}
@@ -123,7 +113,7 @@ func (c Client) Remove(_ context.Context, key string) error {
 	if err := store.CheckStateKey(key); err != nil {
 		return err
 	}
-	return c.change(func(b *bag) error {
+	return c.write(func(b *bag) error {
 		b.remove(key)
 		return nil
 	})
@@ -131,7 +121,7 @@ func (c Client) Remove(_ context.Context, key string) error {
 
 // Clear empties the client state.
 func (c Client) Clear(context.Context) error {
-	return c.change(func(b *bag) error {
+	return c.write(func(b *bag) error {
 		b.clear()
 		return nil
 	})

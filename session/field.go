@@ -19,7 +19,7 @@ func NewField[T any](key string) Field[T] { return Field[T]{key} }
 // Its errors are those of [Session.Get].
 func (f Field[T]) Get(ctx context.Context, s State) (T, bool, error) {
 	var v T
-	text, ok, err := s.text(ctx, f.key)
+	text, ok, _, err := s.peek(ctx, f.key)
 	if err != nil || !ok {
 		return v, false, err
 	}
@@ -39,7 +39,7 @@ func (f Field[T]) decode(s State, text json.RawMessage) (T, bool, error) {
 func (f Field[T]) decodeJSON(s State, text json.RawMessage) (v T, ok bool, err error) {
 	if json.Unmarshal(text, &v) != nil {
 		var zero T
-		return zero, false, decode(s.side(), f.key, text, (*T)(nil)) // for its error
+		return zero, false, valueError(s.side(), f.key, "decode", &zero)
 	}
 	return v, true, nil
 }

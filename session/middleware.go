@@ -302,7 +302,7 @@ type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 // 500.
 func ErrorStatus(err error) int {
 	switch {
-	case errors.Is(err, store.ErrEnded), errors.Is(err, store.ErrConflict), errors.Is(err, ErrTooManySessions):
+	case ended(err), errors.Is(err, store.ErrConflict), errors.Is(err, ErrTooManySessions):
 		return http.StatusConflict
 	case errors.As(err, new(*http.MaxBytesError)):
 		return http.StatusRequestEntityTooLarge

@@ -248,7 +248,7 @@ func (s *Session) owesCookie() bool {
 
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
 func (s *Session) noteEnded(err error) error {
-	if err = s.missed(err); errors.Is(err, store.ErrEnded) {
+	if err = s.missed(err); ended(err) {
 		s.note(EventEndedUnder, s.id.key())
 		s.m.watches.end(s.id.key())
 		s.ended = err

@@ -222,6 +222,18 @@ func (s *Session) writable(needsCookie bool) error {
 	return nil
 }
 
+// write makes a change, where one can still be made.
+func (s *Session) write(needsCookie bool, do func() error) error {
+	if err := s.lock(); err != nil {
+		return err
+	}
+	defer s.unlock()
+	if err := s.writable(needsCookie); err != nil {
+		return err
+	}
+	return do()
+}
+
 // changed notes that something was written.
 func (s *Session) changed() {
 	s.used = true
@@ -250,7 +262,7 @@ func (s *Session) reload(ctx context.Context) error {
 		s.server.learn(rec.State, false)
 		s.baseSubject, s.version = rec.Subject, rec.Version
 		return nil
-	case errors.Is(err, store.ErrEnded):
+	case ended(err):
 		s.endedUnder(err)
 		return nil
 	case gone(err):
@@ -302,11 +314,11 @@ func (s *Session) endedUnder(err error) {
 // allows a missing record, with the client state kept.
 func (s *Session) lose(cause error) {
 	s.m.telemetry.lost(cause)
-	if s.record && !errors.Is(cause, store.ErrEnded) {
+	if s.record && !ended(cause) {
 		s.noteExpired()
 	}
 	s.edits++
-	if errors.Is(cause, store.ErrEnded) { // the client's cookie is no longer this request's to replace
+	if ended(cause) { // the client's cookie is no longer this request's to replace
 		s.held = heldCookie{}
 	}
 	s.forgetRecord()
@@ -343,14 +355,8 @@ func (s *Session) Pop(ctx context.Context, key string, v any) (bool, error) {
 
 // GetRaw is Get without decoding. The bytes are the caller's own.
 func (s *Session) GetRaw(ctx context.Context, key string) (json.RawMessage, bool, error) {
-	text, ok, err := s.text(ctx, key)
-	return bytes.Clone(text), ok, err
-}
-
-// text gives the JSON text under key, which the caller must not change.
-func (s *Session) text(ctx context.Context, key string) (json.RawMessage, bool, error) {
 	text, ok, _, err := s.peek(ctx, key)
-	return text, ok, err
+	return bytes.Clone(text), ok, err
 }
 
 func (s *Session) lookup(ctx context.Context, key string) (json.RawMessage, bool, error) {
@@ -376,17 +382,12 @@ func (s *Session) put(_ context.Context, key string, text json.RawMessage) error
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	s.forget(key)
-	s.server.put(key, text)
-	s.changed()
-	return nil
+	return s.write(false, func() error {
+		s.forget(key)
+		s.server.put(key, text)
+		s.changed()
+		return nil
+	})
 }
 
 // forget drops the updates of key: an absolute write has overtaken them.
@@ -426,20 +427,15 @@ func checkKey(key string) error {
 var errReserved = fmt.Errorf("%w: the state key %q is taken by the session itself", store.ErrInvalid, visitKey)
 
 func (s *Session) removeIf(key string, edits uint64) error {
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	if s.edits != edits {
-		return errOvertaken
-	}
-	s.forget(key)
-	s.server.remove(key)
-	s.changed()
-	return nil
+	return s.write(false, func() error {
+		if s.edits != edits {
+			return errOvertaken
+		}
+		s.forget(key)
+		s.server.remove(key)
+		s.changed()
+		return nil
+	})
 }
 
 // Remove deletes the value under key, if there is one. It needs no load.
@@ -448,33 +444,23 @@ func (s *Session) Remove(_ context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	s.forget(key)
-	s.server.remove(key)
-	s.changed()
-	return nil
+	return s.write(false, func() error {
+		s.forget(key)
+		s.server.remove(key)
+		s.changed()
+		return nil
+	})
 }
 
 // Clear empties the server state and keeps the record, with its subject. It
 // needs no load.
 func (s *Session) Clear(context.Context) error {
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	s.updates = nil
-	s.server.clear()
-	s.changed()
-	return nil
+	return s.write(false, func() error {
+		s.updates = nil
+		s.server.clear()
+		s.changed()
+		return nil
+	})
 }
 
 // IsEmpty reports whether the server state holds no value.
@@ -509,33 +495,23 @@ func (s *Session) Load(ctx context.Context) error {
 // Several calls in one request count as one, and a session without a record has
 // no ID to renew. Errors are ErrInvalidated and ErrResponseStarted.
 func (s *Session) CycleID() error {
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	if err := s.writable(true); err != nil {
-		return err
-	}
-	if s.record && s.fate != end && !s.cycling {
-		s.fate, s.cycling = renew, true
-		s.changed()
-	}
-	return nil
+	return s.write(true, func() error {
+		if s.record && s.fate != end && !s.cycling {
+			s.fate, s.cycling = renew, true
+			s.changed()
+		}
+		return nil
+	})
 }
 
 // Delete removes the record, subject and all, and keeps the session with its
 // client state; a later write begins a record under a fresh ID. ErrInvalidated,
 // ErrResponseStarted.
 func (s *Session) Delete() error {
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	if err := s.writable(true); err != nil {
-		return err
-	}
-	s.dropRecord()
-	return nil
+	return s.write(true, func() error {
+		s.dropRecord()
+		return nil
+	})
 }
 
 // dropRecord empties the server side; the next save deletes the record.

@@ -14,10 +14,9 @@ import (
 // [Client] its client state. A [Field] works on both.
 type State interface {
 	side() side
-	// text gives the JSON text under key, not to be changed.
-	text(ctx context.Context, key string) (json.RawMessage, bool, error)
 	put(ctx context.Context, key string, text json.RawMessage) error
-	// peek is text, with the count of the session's edits.
+	// peek gives the JSON text under key, not to be changed, and the count of the
+	// session's edits.
 	peek(ctx context.Context, key string) (text json.RawMessage, ok bool, edits uint64, err error)
 	// removeIf is Remove, with errOvertaken when there were edits since.
 	removeIf(key string, edits uint64) error
@@ -33,7 +32,7 @@ func get(ctx context.Context, state State, key string, v any) (bool, error) {
 	if err := checkTarget(state.side(), key, v); err != nil {
 		return false, err
 	}
-	text, ok, err := state.text(ctx, key)
+	text, ok, _, err := state.peek(ctx, key)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -51,7 +50,7 @@ func set(ctx context.Context, state State, key string, v any) error {
 
 func setRaw(ctx context.Context, state State, key string, text json.RawMessage) error {
 	if !json.Valid(text) || !utf8.Valid(text) {
-		return &ValueError{Side: state.side().String(), Key: key, Op: "encode", Type: "json.RawMessage"}
+		return valueError(state.side(), key, "encode", text)
 	}
 	return state.put(ctx, key, append(json.RawMessage(nil), text...))
 }
@@ -136,22 +135,17 @@ func (s *Session) update(ctx context.Context, key string, fn func(json.RawMessag
 }
 
 func (s *Session) putUpdate(u update, next json.RawMessage, edits uint64, derived bool) error {
-	if err := s.lock(); err != nil {
-		return err
-	}
-	defer s.unlock()
-	if err := s.writable(false); err != nil {
-		return err
-	}
-	if s.edits != edits {
-		return errOvertaken
-	}
-	s.server.put(u.key, next)
-	if derived {
-		s.updates = append(s.updates, u)
-	}
-	s.changed()
-	return nil
+	return s.write(false, func() error {
+		if s.edits != edits {
+			return errOvertaken
+		}
+		s.server.put(u.key, next)
+		if derived {
+			s.updates = append(s.updates, u)
+		}
+		s.changed()
+		return nil
+	})
 }
 
 // read gives the value under key for an update. derived says that it comes
@@ -237,7 +231,7 @@ func (c Client) update(ctx context.Context, key string, fn func(json.RawMessage,
 		if err != nil {
 			return err
 		}
-		return c.change(func(b *bag) error {
+		return c.write(func(b *bag) error {
 			if c.s.edits != edits {
 				return errOvertaken
 			}

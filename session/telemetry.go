@@ -62,7 +62,7 @@ func (t *telemetry) lost(cause error) {
 	switch {
 	case errors.Is(cause, store.ErrCorrupt):
 		name = "corrupt"
-	case errors.Is(cause, store.ErrEnded):
+	case ended(cause):
 		name = "ended"
 	case errors.Is(cause, errOver):
 		name = "over"

@@ -15,7 +15,7 @@ func encode(side side, key string, v any) (json.RawMessage, error) {
 	}
 	text, err := json.Marshal(v)
 	if err != nil || !utf8.Valid(text) { // a json.RawMessage can hold anything
-		return nil, &ValueError{Side: side.String(), Key: key, Op: "encode", Type: fmt.Sprintf("%T", v)}
+		return nil, valueError(side, key, "encode", v)
 	}
 	return text, nil
 }
@@ -35,7 +35,16 @@ func decode(side side, key string, text json.RawMessage, v any) error {
 			return nil
 		}
 	}
-	return &ValueError{Side: side.String(), Key: key, Op: "decode", Type: strings.TrimPrefix(fmt.Sprintf("%T", v), "*")}
+	return valueError(side, key, "decode", v)
+}
+
+// valueError is the error of op on a value: v, or what it points to.
+func valueError(side side, key, op string, v any) *ValueError {
+	e := &ValueError{Side: side.String(), Key: key, Op: op, Type: fmt.Sprintf("%T", v)}
+	if op == "decode" {
+		e.Type = strings.TrimPrefix(e.Type, "*")
+	}
+	return e
 }
 
 // checkTarget says whether a value can be decoded into what v points to, also
@@ -45,7 +54,7 @@ func checkTarget(side side, key string, v any) error {
 	if target.Kind() == reflect.Pointer && !target.IsNil() {
 		return nil
 	}
-	e := &ValueError{Side: side.String(), Key: key, Op: "decode", Type: strings.TrimPrefix(fmt.Sprintf("%T", v), "*")}
+	e := valueError(side, key, "decode", v)
 	switch {
 	case v == nil:
 		e.unfit = "nil"
