@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/fxsession/sessions/internal/commit"
-	"github.com/fxsession/sessions/store"
 )
 
 // Middleware gives every request a session, which [FromContext] finds. It saves
@@ -124,7 +122,7 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 	}
 	defer s.unlockSaving()
 	defer func() { s.started = true }()
-	cookie, err := s.finalize(x.saving())
+	cookie, err := s.finalize(x.saveContext())
 	if err != nil {
 		s.closed, s.refused = true, true
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
@@ -141,7 +139,7 @@ func (x *exchange) BeforeHeaders(header http.Header) error {
 // bounds it. It is context.WithoutCancel, in the memory of the exchange.
 type savingContext requestContext
 
-func (x *exchange) saving() context.Context { return (*savingContext)(&x.context) }
+func (x *exchange) saveContext() context.Context { return (*savingContext)(&x.context) }
 
 // Deadline says that there is none.
 func (*savingContext) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
@@ -191,35 +189,6 @@ func variesByCookie(header http.Header) bool {
 	return false
 }
 
-// Refuse answers the request after a failed save. A handler of the
-// application's that answers nothing must not make a 200 of it.
-func (x *exchange) Refuse(w http.ResponseWriter, err error) {
-	answer := &watchedWriter{ResponseWriter: w}
-	x.core.m.handleError(answer, x.request, err)
-	if !answer.written {
-		x.core.m.DefaultErrorHandler(w, x.request, err)
-	}
-}
-
-// watchedWriter notes whether anything was written.
-type watchedWriter struct {
-	http.ResponseWriter
-	written bool
-}
-
-func (w *watchedWriter) WriteHeader(status int) {
-	w.written = w.written || status >= 200
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *watchedWriter) Write(p []byte) (int, error) {
-	w.written = true
-	return w.ResponseWriter.Write(p)
-}
-
-// Unwrap is for http.ResponseController.
-func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
 // finish is the end of a handler that has returned. What was changed after the
 // response had started is saved now. When that fails, the response is broken
 // off, the one way left to tell the client that not everything took place.
@@ -238,7 +207,7 @@ func (x *exchange) finish() {
 	s.saving.Lock()
 	s.mu.Lock()
 	defer s.unlockSaving()
-	err := s.save(x.saving())
+	err := s.save(x.saveContext())
 	s.close()
 	if x.closed = true; err != nil {
 		s.m.logger.Error("session: what was written after the response had started is not stored, the response is broken off", zap.Error(err))
@@ -285,68 +254,5 @@ func (x *exchange) handBack() {
 	}
 	if x.core.request.Pattern == "" {
 		x.core.request.Pattern = x.request.Pattern
-	}
-}
-
-// ErrorHandler answers a request that failed: either its session could not be
-// saved, and err is an ErrNotSaved, or its handler returned an error. Nothing
-// of the handler's response has been sent. The session is that of r, and closed
-// if it could not be saved. If the ErrorHandler writes nothing after a failed
-// save, [Manager.DefaultErrorHandler] answers.
-type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
-
-// ErrorStatus is the status that answers err: 409 Conflict if another request
-// has ended or renewed the session (store.ErrEnded) or kept changing it
-// (store.ErrConflict), or if the subject has too many (ErrTooManySessions); 413
-// if the request's body was larger than [http.MaxBytesReader] allows; otherwise
-// 500.
-func ErrorStatus(err error) int {
-	switch {
-	case ended(err), errors.Is(err, store.ErrConflict), errors.Is(err, ErrTooManySessions):
-		return http.StatusConflict
-	case errors.As(err, new(*http.MaxBytesError)):
-		return http.StatusRequestEntityTooLarge
-	}
-	return http.StatusInternalServerError
-}
-
-// DefaultErrorHandler answers with the text of [ErrorStatus], and nothing of
-// err. An error that is a 500 is also logged, if there is a logger.
-func (m *Manager) DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
-	status := ErrorStatus(err)
-	if status == http.StatusInternalServerError {
-		m.logger.Error("session: request failed", zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
-	}
-	answerStatus(w, status)
-}
-
-func answerStatus(w http.ResponseWriter, status int) {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Error(w, http.StatusText(status), status)
-}
-
-// HandleError answers r with the ErrorHandler of the Manager whose middleware r
-// has passed through, or with the plain text of [ErrorStatus] if there was
-// none. It is for adapters that let handlers return errors. If the response has
-// already begun, HandleError logs the error and aborts the response by a panic
-// with http.ErrAbortHandler. If the session could not be saved, the request has
-// been answered already, and HandleError does nothing.
-func HandleError(w http.ResponseWriter, r *http.Request, err error) {
-	s := FromContext(r.Context())
-	if !s.installed() {
-		answerStatus(w, ErrorStatus(err))
-		return
-	}
-	s.mu.Lock()
-	started, refused := s.started, s.refused
-	s.mu.Unlock()
-	switch {
-	case refused:
-	case started:
-		s.m.logger.Error("session: the handler failed after the response had started, which is broken off",
-			zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
-		panic(http.ErrAbortHandler)
-	default:
-		s.m.handleError(w, r, err)
 	}
 }

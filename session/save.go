@@ -3,16 +3,32 @@ package session
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/fxsession/sessions/store"
 )
 
 // errAgain makes save look at the session once more.
 var errAgain = errors.New("session: look again")
+
+// Sync saves the session now rather than when the response starts, so that the
+// handler sees the outcome. It may be called more than once. The cookie still
+// goes with the response: after a Sync that has begun the session or renewed
+// its ID, a handler that panics leaves the client without it. The error is one of
+// package store; errors.Is with store.ErrEnded says that the session was ended
+// or renewed by another request meanwhile.
+func (s *Session) Sync(ctx context.Context) error {
+	if !s.installed() {
+		return ErrNotInstalled
+	}
+	if err := ctx.Err(); err != nil { // nothing is tried, and nothing in doubt
+		return err
+	}
+	if err := s.lockSaving(); err != nil {
+		return err
+	}
+	defer s.unlockSaving()
+	return s.save(ctx)
+}
 
 // save brings the store to where the session is. It is called with the
 // session locked, and with s.saving held. After an error the session may be
@@ -49,7 +65,7 @@ func (s *Session) save(ctx context.Context) error {
 			}
 		case gone(err) && s.record && !s.started:
 			s.lose(err)
-		case errors.Is(err, store.ErrDuplicateKey) && retry.once():
+		case errors.Is(err, store.ErrDuplicateKey) && retry.duplicateAgain():
 		case errors.Is(err, ErrTooManySessions): // a handler that called Sync may go on without
 			s.takeBackSignIn()
 			if s.fate == renew && !s.cycling {
@@ -113,23 +129,6 @@ func (s *Session) saveOnce(ctx context.Context) error {
 	return nil
 }
 
-// over reports whether the session has passed its expiry during the request.
-// Of a record the store tells, as another request may have extended it, but for
-// the absolute lifetime, which nobody extends.
-func (s *Session) over(now int64) bool {
-	switch {
-	case !s.begun || s.started:
-		return false
-	case s.record:
-		return s.m.maxLifetime > 0 && now >= s.began+s.m.maxLifetime
-	}
-	return now >= s.expires
-}
-
-// errOver is the cause of a session that has passed its expiry during the
-// request.
-var errOver = errors.New("session: over")
-
 // endedOutcome is what a request gets whose session was ended by another one:
 // the error, if there is something that it would have saved.
 func (s *Session) endedOutcome() error {
@@ -141,315 +140,4 @@ func (s *Session) endedOutcome() error {
 		return s.ended
 	}
 	return nil
-}
-
-func (s *Session) deleteRecord(ctx context.Context) error {
-	err := s.missed(s.m.store.Delete(ctx, s.id.key()))
-	if s.deleting && ended(err) && !errors.Is(err, store.ErrRenewed) {
-		err = nil // by an attempt whose answer was lost
-	}
-	s.deleting = inDoubt(err)
-	if err != nil && !gone(err) {
-		return s.noteEnded(err)
-	}
-	if err != nil && s.begun { // Delete of a session that was no longer there
-		s.lose(err)
-		return errAgain
-	}
-	if err == nil {
-		s.note(EventSignedOut, s.id.key())
-		s.m.watches.end(s.id.key())
-	} else {
-		s.noteExpired()
-	}
-	s.forgetRecord()
-	return errAgain
-}
-
-// forgetRecord goes on without the record.
-func (s *Session) forgetRecord() {
-	s.record, s.id, s.version, s.fate, s.cycling = false, rawID{}, 0, keep, false
-	s.wasSubject, s.visit, s.deleting = "", nil, false
-}
-
-func (s *Session) renewRecord(ctx context.Context, now int64) error {
-	id, began, expires := newID(), s.began, s.expires
-	signedIn := int64(0)
-	if s.signingIn {
-		began, signedIn = now, s.rank(ctx, now)
-		expires = s.lifeEnd(now, began)
-	} else if later := s.extension(now); later != 0 {
-		expires = later
-	}
-	ch, _ := s.change(now, signedIn)
-	if expires != s.expires {
-		ch.TTL = milliseconds(expires - now)
-	}
-	from, to := s.id.key(), id.key()
-	err := s.changeKey(ctx, from, to, ch)
-	if err != nil {
-		return s.noteEnded(err)
-	}
-	s.id, s.known, s.began, s.expires, s.fate, s.cycling = id, now, began, expires, keep, false
-	s.m.watches.move(s.watching, to)
-	s.m.watches.end(from)
-	in, before := s.signingIn, s.baseSubject
-	s.written(ch)
-	if !in {
-		s.happened(Event{Kind: EventRenewed, Key: to, From: from, Subject: s.baseSubject})
-		return nil
-	}
-	if before != "" && before != s.baseSubject {
-		s.happened(Event{Kind: EventSignedOut, Key: from, Subject: before})
-	}
-	s.happened(Event{Kind: EventSignedIn, Key: to, From: from, Subject: s.baseSubject})
-	s.evict(ctx, s.baseSubject)
-	return nil
-}
-
-func (s *Session) updateRecord(ctx context.Context, now int64) error {
-	ch, dirty := s.change(now, now) // a subject without a new ID signs in by an earlier attempt of this request
-	expires := s.expires
-	if later := s.extension(now); later != 0 {
-		expires = later
-		ch.TTL = milliseconds(expires - now)
-	}
-	switch {
-	case dirty || ch.TTL != 0 || len(ch.Set) > 0:
-		if err := s.m.store.Update(ctx, s.id.key(), ch); err != nil {
-			if !dirty && !s.client.dirty() && !ended(err) && !gone(err) {
-				s.m.logger.Warn("session: the TTL, or when the client was last seen, could not be stored; the response goes out without", zap.Error(err))
-				return nil
-			}
-			return s.noteEnded(err)
-		}
-	case s.client.dirty() || s.owesCookie():
-		// Nothing of this request goes to the store, but a session that has
-		// ended must not get a new cookie.
-		if _, err := s.m.store.Load(ctx, s.id.key()); err != nil {
-			return s.noteEnded(err)
-		}
-		s.clientSaved()
-		return nil
-	default:
-		return nil
-	}
-	s.expires = expires
-	s.written(ch)
-	return nil
-}
-
-// owesCookie reports whether an earlier Sync has left a cookie to be sent under
-// the ID that the client holds, which another request may have ended since.
-func (s *Session) owesCookie() bool {
-	return !s.started && s.held.valid && s.id == s.held.payload.id &&
-		(s.clientChanged || s.expires != s.held.payload.expires)
-}
-
-// noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
-func (s *Session) noteEnded(err error) error {
-	if err = s.missed(err); ended(err) {
-		s.note(EventEndedUnder, s.id.key())
-		s.m.watches.end(s.id.key())
-		s.ended = err
-		return errAgain
-	}
-	return err
-}
-
-// wantsRecord reports whether a session without a record needs one.
-func (s *Session) wantsRecord() bool {
-	if s.subject != nil || len(s.server.state()) > 0 {
-		return true
-	}
-	return !s.begun && !s.m.skipIfEmpty && len(s.client.state()) > 0
-}
-
-func (s *Session) createRecord(ctx context.Context, now int64) error {
-	again := s.offered != rawID{}
-	if !again {
-		s.offered = newID()
-	}
-	id, began := s.offered, s.began
-	if !s.begun || s.signingIn {
-		began = now
-	}
-	expires := s.lifeEnd(now, began)
-	rec := store.Record{
-		State:     s.server.state(),
-		CreatedAt: time.UnixMilli(now),
-		TTL:       milliseconds(expires - now),
-	}
-	if s.subject != nil {
-		rec.Subject = *s.subject
-		rec.State = with(rec.State, visitKey, s.newVisit(now, s.rank(ctx, now)).text())
-	}
-	key := id.key()
-	err := s.create(ctx, key, rec)
-	if inDoubt(err) {
-		return err // offered is tried again, so that no record is left that nobody can reach
-	}
-	s.offered = rawID{}
-	taken := again && errors.Is(err, store.ErrDuplicateKey)
-	if err != nil && !taken {
-		return err
-	}
-	s.edits++
-	s.record, s.id, s.known, s.version = true, id, now, 1
-	s.begun, s.began, s.expires = true, began, expires
-	s.m.watches.move(s.watching, key)
-	s.happened(Event{Kind: EventCreated, Key: key, Subject: rec.Subject})
-	if rec.Subject != "" {
-		s.visit = rec.State[visitKey]
-		s.happened(Event{Kind: EventSignedIn, Key: key, Subject: rec.Subject})
-		s.evict(ctx, rec.Subject)
-	}
-	if taken { // by the earlier attempt, with what there was to write then
-		subject := rec.Subject // rec itself stays on the stack
-		s.version, s.subject, s.expires = 0, &subject, 0
-		s.server = bag{known: true, set: s.server.state(), cleared: true}
-		return errAgain
-	}
-	s.baseSubject, s.subject, s.signingIn, s.updates = rec.Subject, nil, false, nil
-	s.server.saved()
-	s.server.exact = false // others can write from here on
-	s.clientSaved()
-	return nil
-}
-
-// withdraw deletes the record that an attempt whose answer was lost may have
-// created, and that is not wanted any more.
-func (s *Session) withdraw(ctx context.Context) error {
-	if err := s.m.store.Delete(ctx, s.offered.key()); err != nil && !gone(err) && !ended(err) {
-		return err
-	}
-	s.offered = rawID{}
-	return errAgain
-}
-
-// keepWithoutRecord is the save of a session that has client state alone.
-func (s *Session) keepWithoutRecord(now int64) {
-	if !s.begun && len(s.client.state()) > 0 {
-		s.begun, s.began, s.expires = true, now, s.lifeEnd(now, now)
-	} else if later := s.extension(now); s.begun && later != 0 {
-		s.expires = later
-	}
-	s.clientSaved()
-}
-
-// change is what the request did to the record, now; dirty says whether that is
-// anything. That the client was here goes along when it is due, and is nothing
-// by itself; signedIn is when the subject signs in, if it does.
-func (s *Session) change(now, signedIn int64) (ch store.Change, dirty bool) {
-	ch.Set, ch.Clear, ch.Subject = s.server.set, s.server.cleared, s.subject
-	for key := range s.server.removed {
-		ch.Remove = append(ch.Remove, key)
-	}
-	if len(s.updates) > 0 {
-		ch.IfVersion = s.version
-	}
-	s.noteVisit(&ch, now, signedIn)
-	return ch, s.server.dirty() || s.subject != nil
-}
-
-// written takes over that the store has done ch.
-func (s *Session) written(ch store.Change) {
-	s.edits++
-	if ch.IfVersion != 0 {
-		s.version++
-	} else {
-		s.version = 0 // others may have written as well
-	}
-	if ch.Subject != nil {
-		s.baseSubject = *ch.Subject
-	}
-	if text := ch.Set[visitKey]; text != nil {
-		s.visit = text
-	}
-	s.subject, s.signingIn, s.updates = nil, false, nil
-	s.server.saved()
-	s.clientSaved()
-}
-
-func (s *Session) clientSaved() {
-	if s.client.dirty() {
-		s.clientChanged = true
-		s.client.saved()
-	}
-}
-
-// extension is the expiry that the session gets by being touched, 0 when it
-// keeps the one that it has.
-func (s *Session) extension(now int64) int64 {
-	if s.started || !s.begun {
-		return 0
-	}
-	if !s.used || s.m.extendOnChanges && !s.changes() {
-		return 0
-	}
-	remains, ttl := float64(s.expires-now), float64(s.ttl())
-	if s.m.threshold < 1 && remains >= s.m.threshold*ttl && !s.tooLate(remains, ttl) {
-		return 0
-	}
-	if later := s.lifeEnd(now, s.began); later > s.expires || s.tooLate(remains, ttl) {
-		return later
-	}
-	return 0
-}
-
-// tooLate reports whether the cookie's expiry is so far away that the clock must
-// have gone back, or that of another instance be ahead: the record would be gone
-// before the cookie says that it is to be extended.
-func (s *Session) tooLate(remains, ttl float64) bool {
-	return s.m.threshold > 0 && remains > ttl+min(s.m.threshold, 1-s.m.threshold)*ttl
-}
-
-// changes reports whether the request has changed the session.
-func (s *Session) changes() bool {
-	return s.server.dirty() || s.client.dirty() || s.subject != nil || s.fate != keep
-}
-
-func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
-
-// retry paces the attempts of one save.
-type retry struct {
-	deadline   time.Duration
-	attempts   int
-	duplicates int
-	cancel     context.CancelFunc
-}
-
-// wait pauses for a random moment that grows with the attempts: none before
-// the second, 32 ms at most. It returns the context for the next attempt, which
-// ends at the deadline of the save, or nil when that has passed.
-func (r *retry) wait(ctx context.Context) context.Context {
-	if r.cancel == nil {
-		ctx, r.cancel = context.WithTimeout(ctx, r.deadline)
-	}
-	if r.attempts > 0 {
-		pause := time.NewTimer(rand.N(time.Millisecond / 2 << min(r.attempts, 6)))
-		defer pause.Stop()
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-		}
-	}
-	r.attempts++
-	if ctx.Err() != nil {
-		return nil
-	}
-	return ctx
-}
-
-// once reports true three times: a second duplicate of 128 random bits is a
-// broken store, not bad luck.
-func (r *retry) once() bool {
-	r.duplicates++
-	return r.duplicates <= 3
-}
-
-func (r *retry) stop() {
-	if r.cancel != nil {
-		r.cancel()
-	}
 }

@@ -80,29 +80,12 @@ func (m *Manager) termsOf(opts []SignInOption) (terms, error) {
 	return t.terms, nil
 }
 
-// ttl is how long the session lives after its last extension, in milliseconds.
-func (s *Session) ttl() int64 {
-	if s.terms.ttl > 0 {
-		return s.terms.ttl
-	}
-	return s.m.ttl
-}
-
 // persistent reports whether the cookie survives the end of the browser.
 func (s *Session) persistent() bool {
 	if s.terms.kind == kindConfigured {
 		return s.m.persistent
 	}
 	return s.terms.kind == kindPersistent
-}
-
-// lifeEnd is the expiry of the session when it began at began and is touched
-// now.
-func (s *Session) lifeEnd(now, began int64) int64 {
-	if end := began + s.m.maxLifetime; s.m.maxLifetime > 0 && end < now+s.ttl() {
-		return end
-	}
-	return now + s.ttl()
 }
 
 // Subject returns who is signed in; "" if nobody is.
@@ -165,7 +148,7 @@ func (s *Session) SignIn(ctx context.Context, subject string, opts ...SignInOpti
 		return err
 	}
 	defer s.unlock()
-	terms, err := s.m.termsOf(opts)
+	its, err := s.m.termsOf(opts)
 	if err != nil {
 		return err
 	}
@@ -180,7 +163,7 @@ func (s *Session) SignIn(ctx context.Context, subject string, opts ...SignInOpti
 	if !s.signingIn {
 		s.oldTerms = s.terms
 	}
-	s.subject, s.terms = &subject, terms
+	s.subject, s.terms = &subject, its
 	s.signingIn = true
 	if s.record && s.fate == keep {
 		s.fate = renew

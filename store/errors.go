@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -55,7 +54,8 @@ func (e *Error) Error() string { return "session store: " + e.Op + ": " + e.Err.
 // Unwrap gives e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// outcomes names each error for metrics; the order matters where one wraps another.
+// outcomes names each error for metrics; the order matters where one wraps
+// another. What is none of them is the end of the caller's context, see wrap.
 var outcomes = [...]struct {
 	err  error
 	name string
@@ -69,17 +69,12 @@ var outcomes = [...]struct {
 	{ErrInvalid, "invalid"},
 	{ErrUnsupported, "unsupported"},
 	{ErrUnavailable, "unavailable"},
-	{context.Canceled, "canceled"},
-	{context.DeadlineExceeded, "canceled"},
 }
 
 // wrap makes err the one that the caller of op sees. callerErr is the error of
 // the caller's own context, nil while it is live.
 func wrap(op string, err, callerErr error) error {
 	for _, o := range outcomes {
-		if o.err == context.Canceled {
-			break
-		}
 		if errors.Is(err, o.err) {
 			return &Error{op, err}
 		}

@@ -274,5 +274,5 @@ func outcomeOf(err error) string {
 			return o.name
 		}
 	}
-	return "error"
+	return "canceled"
 }
