@@ -69,9 +69,11 @@ func WithClock(now func() time.Time) Option { return func(o *options) { o.clock 
 // example. Without it, or with nil, nothing is logged.
 func WithLogger(l *zap.Logger) Option { return func(o *options) { o.logger = l } }
 
-// WithMeterProvider counts rejected cookies (session.cookies.rejected) and
-// records that were missing, corrupt or over when they were asked for
-// (session.records.lost, by cause).
+// WithMeterProvider counts rejected cookies (session.cookies.rejected), records
+// that were missing, corrupt, ended or over when they were asked for
+// (session.records.lost, by cause), events (session.events, by kind) and saves
+// that began anew because another request was faster (session.conflicts). nil,
+// the default, counts nothing.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
 
 // WithObserver passes every event to o, in addition to the observers of other
@@ -97,7 +99,8 @@ func WithRemoteAddr(find func(*http.Request) string) Option {
 // *config.Error that lists everything that is wrong. Without keys a Manager
 // makes one for store.driver memory, whose sessions end with the process just
 // as the key does, and says so in the log; with any other driver the error is
-// ErrNoKeys.
+// ErrNoKeys. It is an ErrUnsupported of package store if the number of sessions
+// of a subject is limited and the backend is no store.SubjectIndex.
 func NewManager(cfg config.SessionConfig, s *store.SessionStore, opts ...Option) (*Manager, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -220,7 +223,8 @@ func (m *Manager) Open(r *http.Request) *Session {
 
 // Finalize saves s and returns the cookie to send with the response, or nil if
 // nothing has changed for the client. The middleware does this by itself. The
-// error is one of package store; do not send the response then.
+// error is that of a save, as of [Session.Sync], ErrClosed, or one that says
+// that s is another Manager's; do not send the response then.
 func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error) {
 	if !s.installed() {
 		return nil, ErrNotInstalled

@@ -14,8 +14,10 @@ var errAgain = errors.New("session: look again")
 // handler sees the outcome. It may be called more than once. The cookie still
 // goes with the response: after a Sync that has begun the session or renewed
 // its ID, a handler that panics leaves the client without it. The error is one of
-// package store; errors.Is with store.ErrEnded says that the session was ended
-// or renewed by another request meanwhile.
+// package store, with ErrEnded if another request has ended or renewed the
+// session meanwhile; ErrTooManySessions; ErrResponseStarted if what is to be
+// saved needs a cookie that can no longer be sent; or the error of a function
+// that [Field.Update] was given, which ran again.
 func (s *Session) Sync(ctx context.Context) error {
 	if !s.installed() {
 		return ErrNotInstalled

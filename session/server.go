@@ -157,7 +157,8 @@ func (s *Session) Keys(ctx context.Context) ([]string, error) {
 }
 
 // Load loads the record now, for a handler that wants to know early whether
-// the store can be reached. Reads do it by themselves; it happens at most once.
+// the store can be reached. Reads do it by themselves. What is loaded stays so:
+// only [Field.Update] loads again, where others may have written.
 func (s *Session) Load(ctx context.Context) error {
 	if err := s.lock(); err != nil {
 		return err

@@ -15,7 +15,8 @@ const Grace = time.Minute
 // Every write is one atomic step. All methods may be called by many goroutines
 // at once, honour the context (a call whose context ends returns promptly and
 // leaves nothing half done), and answer with the errors named here, wrapped or
-// not; any other error counts as the backend being unavailable.
+// not; any other error counts as the backend being unavailable. A write for which
+// there is no room is [ErrFull], and changes nothing.
 //
 // What Delete and ChangeKey end leaves a mark under its key for [Grace]: the
 // methods answer [ErrEnded] there (after ChangeKey: [ErrRenewed], which is an
@@ -25,9 +26,9 @@ const Grace = time.Minute
 //
 // Arguments are already checked: TTLs are whole milliseconds, at least one
 // (or zero, in a Change, for "as it is"); state keys satisfy [CheckStateKey];
-// JSON texts are not empty; all text is UTF-8 without NUL. The maps and bytes of an argument belong to the
-// caller, those of a result to the receiver: neither side may change or keep
-// what is the other's.
+// JSON texts are not empty; all text is UTF-8 without NUL. The maps and bytes of
+// an argument belong to the caller, those of a result to the receiver: neither
+// side may change or keep what is the other's.
 type Backend interface {
 	// Create inserts rec with Version 1. ErrDuplicateKey if a live record is
 	// under key, which it then leaves as it is; an expired record or a mark is

@@ -52,8 +52,8 @@ func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) 
 // because the backend was unavailable, error.type says so.
 func WithTracerProvider(p trace.TracerProvider) Option { return func(o *options) { o.tracers = p } }
 
-// New makes a SessionStore over b. A Backend that is [InProcess] is called
-// without a timeout, whatever the options say.
+// New makes a SessionStore over b, which must not be nil. A Backend that is
+// [InProcess] is called without a timeout, whatever the options say.
 func New(b Backend, opts ...Option) *SessionStore {
 	o := options{timeout: DefaultTimeout}
 	for _, opt := range opts {
@@ -65,8 +65,9 @@ func New(b Backend, opts ...Option) *SessionStore {
 	return &SessionStore{backend: b, timeout: o.timeout, telemetry: newTelemetry(b, o.meters, o.tracers)}
 }
 
-// Create inserts rec under key. ErrDuplicateKey when a live record is there;
-// ErrInvalid when its TTL is not above zero.
+// Create inserts rec under key. ErrDuplicateKey when a live record is there,
+// ErrCorrupt when something is that is no record, ErrFull when the backend takes
+// no more; ErrInvalid when rec cannot be kept.
 func (s *SessionStore) Create(ctx context.Context, key Key, rec Record) error {
 	rec, err := rec.checked()
 	if err != nil {
@@ -88,7 +89,8 @@ func (s *SessionStore) Load(ctx context.Context, key Key) (Record, error) {
 }
 
 // Update merges ch into the live record under key. ErrNotFound, ErrEnded,
-// ErrConflict or ErrCorrupt when nothing was changed.
+// ErrConflict, ErrCorrupt or ErrFull when nothing was changed; ErrInvalid when ch
+// cannot be kept.
 func (s *SessionStore) Update(ctx context.Context, key Key, ch Change) error {
 	ch, err := ch.checked()
 	if err != nil {
@@ -109,8 +111,8 @@ func (s *SessionStore) UpdateTTL(ctx context.Context, key Key, ttl time.Duration
 }
 
 // ChangeKey merges ch into the live record under from and files it under to.
-// ErrNotFound, ErrEnded, ErrConflict, ErrDuplicateKey or ErrCorrupt when
-// nothing was changed.
+// ErrNotFound, ErrEnded, ErrConflict, ErrDuplicateKey, ErrCorrupt or ErrFull when
+// nothing was changed; ErrInvalid when ch cannot be kept.
 func (s *SessionStore) ChangeKey(ctx context.Context, from, to Key, ch Change) error {
 	ch, err := ch.checked()
 	if err != nil {

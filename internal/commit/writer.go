@@ -15,8 +15,8 @@ var ErrClosed = errors.New("write the response: the handler has returned")
 var errPanicked = errors.New("commit the response: what was to happen before its headers panicked")
 
 // Hooks is what a [Writer] calls. A hook may ask whether the response has
-// [Writer.Started]; any other use of the Writer, or of what it wraps, by a hook
-// waits for that hook, for ever.
+// [Writer.Started], and for its [Writer.Status]; any other use of the Writer, or
+// of what it wraps, by a hook waits for that hook, for ever.
 type Hooks interface {
 	// BeforeHeaders is called at most once, before the final header leaves. What
 	// it does to h is sent. When it returns an error, nothing of the handler's

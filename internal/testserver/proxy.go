@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// Proxy stands between clients and a server. It counts what the clients ask, and can hold back what the server answers and cut connections. Its
-// methods are safe for concurrent use.
+// Proxy stands between clients and a server. It counts what the clients ask, and
+// can hold back what the server answers and cut connections. Its methods are safe
+// for concurrent use.
 type Proxy struct {
 	target   string
 	read     func(from *bufio.Reader, to *bytes.Buffer) (name string, err error)
@@ -85,8 +86,9 @@ func (p *Proxy) Commands() int64 { return p.commands.Load() }
 
 // RoundTrips gives how many times clients have sent something, but for the
 // greeting of a new connection and PING: commands that arrive together count
-// once, commands that are sent when the answer to others is there count again. It tells the round trips of one caller at a time;
-// those of several at once may arrive together.
+// once, commands that are sent when the answer to others is there count again.
+// It tells the round trips of one caller at a time; those of several at once may
+// arrive together.
 func (p *Proxy) RoundTrips() int64 { return p.roundTrips.Load() }
 
 // Stall holds back everything that the server answers. What clients ask still

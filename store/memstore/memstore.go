@@ -212,5 +212,3 @@ func (s *Store) reserve() bool {
 		}
 	}
 }
-
-// clock gives the time in milliseconds, the unit of every expiry in here.
