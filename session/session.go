@@ -71,6 +71,7 @@ type touched struct {
 	record        bool // the store has a record of this session, under id
 	fate          fate
 	cycling       bool // to a new ID, whether or not somebody signs in
+	deleting      bool // the record may have been deleted
 	id            rawID
 
 	version     uint64          // of the record, 0 while not known
@@ -84,7 +85,6 @@ type touched struct {
 	updates        []update
 	doubt          error    // an ErrUnavailable that may have been a success
 	offered        rawID    // of a record that may have been created
-	deleting       bool     // the record may have been deleted
 	wasSubject     string   // of the record that is to be deleted, as far as known
 	ended          error    // the ErrEnded that the store has given for the record
 	watching       []*watch // the calls of Done
