@@ -20,12 +20,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/testbackends"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
 )
@@ -638,46 +640,49 @@ func TestB8_ALateChangeThatIsNotStoredBreaksTheResponseOff(t *testing.T) {
 }
 
 func TestB9_TimeoutHandlerInsideAndOutside(t *testing.T) {
-	e := newEnv(t)
-	b := e.browser()
-	released, wrote := make(chan struct{}), make(chan error, 1)
-	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := session.FromContext(r.Context())
-		e.touch(r)
-		<-released
-		err := s.Set(r.Context(), "late", "1")
-		io.WriteString(w, "late")
-		wrote <- err
-	})
-	quick := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.touch(r); io.WriteString(w, "body") })
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // where a timeout comes when nothing else can happen
+		e := newEnvOver(t, testbackends.Memory(t))
+		b := e.browser()
+		released, wrote := make(chan struct{}), make(chan error, 1)
+		slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := session.FromContext(r.Context())
+			e.touch(r)
+			<-released
+			err := s.Set(r.Context(), "late", "1")
+			io.WriteString(w, "late")
+			wrote <- err
+		})
+		quick := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.touch(r); io.WriteString(w, "body") })
 
-	serve := func(h http.Handler) *http.Response {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-		return w.Result()
-	}
-	for name, h := range map[string]http.Handler{
-		"inside":  e.Middleware(http.TimeoutHandler(quick, time.Minute, "timeout")),
-		"outside": http.TimeoutHandler(e.Middleware(quick), time.Minute, "timeout"),
-	} {
-		if res := serve(h); res.StatusCode != 200 || b.setCookie(res) == nil {
-			t.Errorf("%s, in time: status %d, %v", name, res.StatusCode, res.Header)
+		serve := func(h http.Handler) *http.Response {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			return w.Result()
 		}
-	}
-	if res := serve(e.Middleware(http.TimeoutHandler(slow, time.Millisecond, "timeout"))); res.StatusCode != 503 {
-		t.Errorf("inside, too late: status %d", res.StatusCode)
-	}
-	close(released)
-	if err := <-wrote; !errors.Is(err, session.ErrClosed) {
-		t.Errorf("Set behind the timeout: %v", err)
-	}
-	released = make(chan struct{})
-	res := serve(http.TimeoutHandler(e.Middleware(slow), time.Millisecond, "timeout"))
-	if res.StatusCode != 503 || b.setCookie(res) != nil {
-		t.Errorf("outside, too late: status %d, %v", res.StatusCode, res.Header)
-	}
-	close(released)
-	<-wrote
+		for name, h := range map[string]http.Handler{
+			"inside":  e.Middleware(http.TimeoutHandler(quick, time.Minute, "timeout")),
+			"outside": http.TimeoutHandler(e.Middleware(quick), time.Minute, "timeout"),
+		} {
+			if res := serve(h); res.StatusCode != 200 || b.setCookie(res) == nil {
+				t.Errorf("%s, in time: status %d, %v", name, res.StatusCode, res.Header)
+			}
+		}
+		if res := serve(e.Middleware(http.TimeoutHandler(slow, time.Millisecond, "timeout"))); res.StatusCode != 503 {
+			t.Errorf("inside, too late: status %d", res.StatusCode)
+		}
+		close(released)
+		if err := <-wrote; !errors.Is(err, session.ErrClosed) {
+			t.Errorf("Set behind the timeout: %v", err)
+		}
+		released = make(chan struct{})
+		res := serve(http.TimeoutHandler(e.Middleware(slow), time.Millisecond, "timeout"))
+		if res.StatusCode != 503 || b.setCookie(res) != nil {
+			t.Errorf("outside, too late: status %d, %v", res.StatusCode, res.Header)
+		}
+		close(released)
+		<-wrote
+	})
 }
 
 func TestB9_AHandlerThatOutlivesItsRequestCannotWriteToItsResponse(t *testing.T) {
