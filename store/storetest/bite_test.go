@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/anishathalye/porcupine"
+
 	"github.com/fxsession/sessions/store"
 )
 
@@ -174,6 +176,37 @@ func TestC10_AnUnknownOutcomeIsNoViolation(t *testing.T) {
 	}
 	if h.unknown.Load() == 0 {
 		t.Error("every outcome was known")
+	}
+}
+
+// C10: a recording may take longer than marks are kept; then they may be over, and
+// do not come back.
+func TestC10_AMarkMayBeOverLate(t *testing.T) {
+	t.Parallel()
+	created, ended, over := answer{}, answer{err: store.ErrEnded}, answer{err: store.ErrNotFound}
+	for name, c := range map[string]struct {
+		late  bool
+		loads []answer
+		legal bool
+	}{
+		"there":                  {false, []answer{ended}, true},
+		"over before its time":   {false, []answer{over}, false},
+		"there late":             {true, []answer{ended}, true},
+		"over late":              {true, []answer{ended, over, over}, true},
+		"back after it was over": {true, []answer{over, ended}, false},
+		"alive late":             {true, []answer{created}, false},
+	} {
+		history := []porcupine.Operation{
+			{Input: call{kind: callCreate}, Output: created, Call: 0, Return: 1},
+			{Input: call{kind: callDelete}, Output: created, Call: 2, Return: 3},
+		}
+		for _, got := range c.loads {
+			at := int64(2 * len(history))
+			history = append(history, porcupine.Operation{Input: call{kind: callLoad, late: c.late}, Output: got, Call: at, Return: at + 1})
+		}
+		if legal := porcupine.CheckOperations(familyModel().ToModel(), history); legal != c.legal {
+			t.Errorf("%s: legal is %t", name, legal)
+		}
 	}
 }
 
