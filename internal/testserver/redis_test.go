@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
 )
 
@@ -27,12 +28,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // ask sends an inline command and returns the first line of the answer.
 func ask(network, address, command string) (string, error) {
+	return askFor(10*time.Second, network, address, command)
+}
+
+// askFor is ask with another patience.
+func askFor(patience time.Duration, network, address, command string) (string, error) {
 	conn, err := net.Dial(network, address)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(500 * time.Millisecond))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	if _, err := fmt.Fprintf(conn, "%s\r\n", command); err != nil {
 		return "", err
 	}
@@ -91,7 +97,7 @@ func TestAPausedServerAcceptsAndDoesNotAnswer(t *testing.T) {
 	s := testserver.Redis(t)
 	s.Pause()
 	var timeout net.Error
-	if answer, err := ask("tcp", s.Addr(), "PING"); !errors.As(err, &timeout) || !timeout.Timeout() {
+	if answer, err := askFor(100*time.Millisecond, "tcp", s.Addr(), "PING"); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("answer %q, error %v, want a timeout", answer, err)
 	}
 	s.Resume()
@@ -238,12 +244,10 @@ func TestTheServerEndsWithATestBinaryThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = child.Wait()
-	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
-		if _, err := ask("tcp", address, "PING"); err != nil {
-			return
+	testkit.Eventually(t, func() error {
+		if _, err := ask("tcp", address, "PING"); err == nil {
+			return errors.New("the server has outlived the binary that started it")
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("the server has outlived the binary that started it")
-		}
-	}
+		return nil
+	})
 }
