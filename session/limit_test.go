@@ -122,8 +122,10 @@ func TestConcurrentSignInsKeepToTheLimit(t *testing.T) {
 				for i := range visitors {
 					browsers[i] = e.browser()
 					all.Go(func() {
+						arrive := sync.OnceFunc(ready.Done)
+						defer arrive() // also where it gets no further
 						res := browsers[i].serve(func(ctx context.Context, s *session.Session) error {
-							ready.Done()
+							arrive()
 							ready.Wait()
 							if err := s.SignIn(ctx, "ada"); !errors.Is(err, session.ErrTooManySessions) {
 								return err

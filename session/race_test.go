@@ -24,13 +24,15 @@ func TestD1_OverlappingRequestsThatWriteDifferentKeysLoseNothing(t *testing.T) {
 				ready.Add(requests)
 				for i := range requests {
 					all.Go(func() {
+						arrive := sync.OnceFunc(ready.Done)
+						defer arrive() // also where it gets no further
 						res := b.serve(func(ctx context.Context, s *session.Session) error {
 							if i%2 == 0 { // every other one has read first
 								if err := s.Load(ctx); err != nil {
 									return err
 								}
 							}
-							ready.Done()
+							arrive()
 							ready.Wait() // all of them are under way
 							return s.Set(ctx, fmt.Sprint("k", i), i)
 						})
