@@ -3,11 +3,13 @@ package session_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/memstore"
@@ -138,20 +140,18 @@ func TestAStreamEndsWhenItsSessionExpires(t *testing.T) {
 // awaitCalls waits until the backend was asked so often.
 func (e *env) awaitCalls(op string, times int) {
 	e.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for seen := 0; seen < times; {
-		select {
-		case <-tick.C:
-			for _, call := range e.calls() {
-				if call == op {
-					seen++
-				}
+	seen := 0
+	testkit.Eventually(e, func() error {
+		for _, call := range e.calls() {
+			if call == op {
+				seen++
 			}
-		case <-deadline:
-			e.Fatalf("the store was not asked to %s %d times", op, times)
 		}
-	}
+		if seen < times {
+			return fmt.Errorf("the store was asked to %s %d times, want %d", op, seen, times)
+		}
+		return nil
+	})
 }
 
 // A store that does not answer ends no stream, but for one whose time is over.
@@ -325,11 +325,9 @@ func TestAnExtendedStreamWhileTheStoreIsAway(t *testing.T) {
 	e.awaitCalls("load", 2) // the stream knows
 	e.spy.fail(errors.New("away"))
 	e.advance(10 * time.Hour)
-	select { // ten questions later
-	case <-st.ended:
-		t.Error("it ends 14 hours before its session")
-	case <-time.After(100 * time.Millisecond):
-	}
+	e.calls()
+	e.awaitCalls("load", 2)
+	st.wantOpen("14 hours before its session ends")
 }
 
 // A stream whose own request signs out after the response has started ends.
@@ -374,19 +372,12 @@ func TestStreamsLeaveNothingBehind(t *testing.T) {
 
 func (e *env) awaitNoWatch() {
 	e.Helper()
-	deadline, tick := time.After(patience), time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		watches, keys := session.Watched(e.Manager)
-		if watches == 0 && keys == 0 {
-			return
+	testkit.Eventually(e, func() error {
+		if watches, keys := session.Watched(e.Manager); watches > 0 || keys > 0 {
+			return fmt.Errorf("%d watches are left, under %d keys", watches, keys)
 		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			e.Fatalf("%d watches are left, under %d keys", watches, keys)
-		}
-	}
+		return nil
+	})
 }
 
 // A stream ends when its session does, however seldom the store is asked.
