@@ -37,16 +37,19 @@ func (e *echo) check(r *http.Request, s *stamp, c scrap) bool {
 	return e.Stamp == s && s.Number == n && c.Number == n
 }
 
-// loadFor is how long the test of the load runs: 2 s, or what ROUTES_LOAD says.
-func loadFor(t *testing.T) time.Duration {
-	d, err := time.ParseDuration(os.Getenv("ROUTES_LOAD"))
-	if err != nil && os.Getenv("ROUTES_LOAD") != "" {
+// load says how long the test of the load goes on: for 2,000 requests, or as long as
+// ROUTES_LOAD says.
+func load(t *testing.T) (goesOn func(requests int64) bool) {
+	text := os.Getenv("ROUTES_LOAD")
+	if text == "" {
+		return func(requests int64) bool { return requests <= 2_000 }
+	}
+	lasts, err := time.ParseDuration(text)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if d == 0 {
-		d = 2 * time.Second
-	}
-	return d
+	end := time.Now().Add(lasts)
+	return func(int64) bool { return time.Now().Before(end) }
 }
 
 // 64 goroutines over 20 routes: each request sees its own values only, in its
@@ -94,12 +97,11 @@ func TestF3_EachRequestSeesItsOwnValuesOnly(t *testing.T) {
 	h := serve(t, fx.Supply(&greeter{"hello"}), fxsession.Routes(items...))
 
 	var numbers atomic.Int64
-	end := time.Now().Add(loadFor(t))
+	goesOn := load(t)
 	var workers sync.WaitGroup
 	for range 64 {
 		workers.Go(func() {
-			for time.Now().Before(end) && !t.Failed() {
-				n := numbers.Add(1)
+			for n := numbers.Add(1); goesOn(n) && !t.Failed(); n = numbers.Add(1) {
 				number := strconv.FormatInt(n, 10)
 				target := "/" + strconv.FormatInt(n%10, 10) + "?n=" + number
 				if n/10%2 == 0 {
@@ -126,7 +128,7 @@ func TestF3_EachRequestSeesItsOwnValuesOnly(t *testing.T) {
 	}
 	workers.Wait()
 	late.Wait()
-	t.Logf("%d requests", numbers.Load())
+	t.Logf("%d requests", numbers.Load()-64)
 }
 
 // A handler that lets a goroutine of its own write first has its

@@ -18,15 +18,16 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// crowd is how many subjects sign in and revoke, with how many devices each,
-// for how long. SESSIONS_CROWD=60s makes it many, for that long:
+// crowd is how many subjects sign in and revoke, with how many devices each, and
+// for how long; 0 is for some hundred requests. SESSIONS_CROWD=60s makes it many,
+// for that long:
 //
 //	SESSIONS_CROWD=60s go test -run TestACrowd -timeout 30m -v ./session
 func crowd(t *testing.T) (subjects, devices int, lasts time.Duration) {
 	t.Helper()
 	text := os.Getenv("SESSIONS_CROWD")
 	if text == "" {
-		return 20, 5, 500 * time.Millisecond
+		return 20, 5, 0
 	}
 	lasts, err := time.ParseDuration(text)
 	if err != nil {
@@ -44,10 +45,11 @@ func TestACrowd(t *testing.T) {
 	testbackends.Each(t, func(t *testing.T, h testbackends.Harness) {
 		c := newDeviceCrowd(t, h, subjects, devices)
 		deadline := time.Now().Add(lasts)
+		var requests atomic.Int64
 		var workers sync.WaitGroup
 		for range 8 {
 			workers.Go(func() {
-				for time.Now().Before(deadline) {
+				for requests.Add(1) <= 400 || time.Now().Before(deadline) {
 					c.act()
 				}
 			})
