@@ -185,23 +185,18 @@ func TestEveryGoroutineWaitsForACommitUnderWay(t *testing.T) {
 			before: func(http.Header) error { close(saving); <-goOn; over.Store(true); return outcome },
 			refuse: func(w http.ResponseWriter, _ error) { w.WriteHeader(503) },
 		})
-		var all, underWay sync.WaitGroup
+		var all sync.WaitGroup
 		write := func() {
-			underWay.Done()
 			if _, err := w.Write(nil); err != outcome || !over.Load() {
 				t.Errorf("a write returned %v, want %v; the commit is over: %t", err, outcome, over.Load())
 			}
 		}
-		underWay.Add(10)
 		all.Go(write)
 		<-saving
 		for range 9 {
 			all.Go(write)
 		}
-		underWay.Wait()
-		for range 1000 { // gives a writer that does not wait the time to show it
-			runtime.Gosched()
-		}
+		testkit.AwaitLocks(t, 9)
 		close(goOn)
 		all.Wait()
 	}
