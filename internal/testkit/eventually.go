@@ -27,3 +27,24 @@ func Eventually(tb testing.TB, f func() error) {
 		}
 	}
 }
+
+// Begin calls f, so that a test can go on, and gives what f returned over the
+// channel.
+func Begin(f func() error) (outcome <-chan error) {
+	ch := make(chan error, 1)
+	go func() { ch <- f() }()
+	return ch
+}
+
+// Receive gives what comes over ch, or its zero value when it is closed. Where
+// neither ever happens, it ends the test.
+func Receive[T any](tb testing.TB, what string, ch <-chan T) T {
+	tb.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		tb.Fatalf("it was waited in vain: %s", what)
+		panic("not reached")
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Proxy stands between clients and a server. It counts what the clients ask, and
@@ -122,6 +123,24 @@ func (p *Proxy) Cut() {
 	for l := range p.links {
 		l.close()
 	}
+}
+
+// CutMidway cuts the connections while answers are held back: when clients have
+// sent n commands more, or soon, as some send nothing before they are greeted.
+func (p *Proxy) CutMidway(n int64) {
+	p.Stall()
+	defer p.Resume()
+	late, tick := time.After(time.Second/2), time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for before := p.Commands(); p.Commands() < before+n; {
+		select {
+		case <-tick.C:
+			continue
+		case <-late:
+		}
+		break
+	}
+	p.Cut()
 }
 
 func (p *Proxy) close() {

@@ -129,24 +129,24 @@ func (h *proxied) Stall(testing.TB) (resume func()) {
 func (h *harness) awaitWork(tb testing.TB) {
 	tb.Helper()
 	last, changes := -1, 0
-	for changes < 10 {
-		if tb.Context().Err() != nil {
-			tb.Fatal("nothing is under way")
-		}
+	eventually(tb, func() error {
 		var now int
 		query := "SELECT COALESCE(SUM(version), 0) FROM " + h.table
 		if err := h.admin.QueryRowContext(tb.Context(), query).Scan(&now); err != nil {
-			continue // the connection is one to a server that was killed
+			return err // the connection is one to a server that was killed
 		}
 		if now != last {
 			changes++
 			last = now
 		}
-	}
+		if changes < 10 {
+			return fmt.Errorf("%d changes were seen", changes)
+		}
+		return nil
+	})
 }
 
-// cutConnections cuts every connection, some times, while answers are held
-// back.
+// cutConnections makes answers late, and then cuts every connection, some times.
 func cutConnections(tb testing.TB, of storetest.Harness) {
 	h, ok := of.(*proxied)
 	if !ok {
@@ -154,16 +154,6 @@ func cutConnections(tb testing.TB, of storetest.Harness) {
 	}
 	for range 3 {
 		h.awaitWork(tb)
-		h.proxy.Stall()
-		// Who connects to MySQL has nothing to send before the server has greeted
-		// it, so that it may be fewer.
-		began := time.Now()
-		for before := h.proxy.Commands(); h.proxy.Commands() < before+8 && time.Since(began) < time.Second/2; {
-			if tb.Context().Err() != nil {
-				tb.Fatal("nothing is under way")
-			}
-		}
-		h.proxy.Cut()
-		h.proxy.Resume()
+		h.proxy.CutMidway(8)
 	}
 }

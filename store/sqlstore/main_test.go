@@ -3,7 +3,6 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -20,9 +19,17 @@ import (
 	"go.uber.org/goleak"
 	_ "modernc.org/sqlite"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/sqlstore"
+)
+
+// What the tests of other packages need, too.
+var (
+	eventually = testkit.Eventually
+	record     = testkit.Record
+	state      = testkit.State
 )
 
 // The servers of the tests that leave them alone.
@@ -225,20 +232,6 @@ func (e engine) hexKey(key store.Key) string {
 // key gives the nth key of a test.
 func key(n int) store.Key {
 	return store.Key{0: byte(n), 1: byte(n >> 8), 2: byte(n >> 16), 15: 0xff}
-}
-
-// record gives a record that lives for an hour; pairs are state keys and their
-// JSON texts in turn.
-func record(pairs ...string) store.Record {
-	return store.Record{CreatedAt: time.UnixMilli(1_700_000_000_123), TTL: time.Hour, State: state(pairs...)}
-}
-
-func state(pairs ...string) map[string]json.RawMessage {
-	m := make(map[string]json.RawMessage, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		m[pairs[i]] = json.RawMessage(pairs[i+1])
-	}
-	return m
 }
 
 // secret is in every data source name with a password.
