@@ -1,10 +1,8 @@
 package redisstore_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,27 +87,20 @@ func (h *harness) awaitWork(tb testing.TB) {
 		}
 		return n
 	}
-	for before := calls(); calls() < before+200; {
-		if tb.Context().Err() != nil {
-			tb.Fatal("nothing is under way")
+	before := calls()
+	eventually(tb, func() error {
+		if done := calls() - before; done < 200 {
+			return fmt.Errorf("%d scripts were run", done)
 		}
-	}
+		return nil
+	})
 }
 
 // cutConnections makes answers late, and then cuts every connection, some times.
 func cutConnections(tb testing.TB, h storetest.Harness) {
-	proxy := h.(*proxiedHarness).proxy
 	for range 5 {
 		h.(*proxiedHarness).awaitWork(tb)
-		proxy.Stall()
-		for before := proxy.Commands(); proxy.Commands() < before+8; {
-			if tb.Context().Err() != nil {
-				tb.Fatal("nothing is under way")
-			}
-			runtime.Gosched()
-		}
-		proxy.Cut()
-		proxy.Resume()
+		h.(*proxiedHarness).proxy.CutMidway(8)
 	}
 }
 
@@ -161,12 +152,4 @@ func (h *harness) Corrupt(tb testing.TB, key store.Key) {
 func (h *proxiedHarness) Stall(testing.TB) (resume func()) {
 	h.proxy.Stall()
 	return h.proxy.Resume
-}
-
-func state(pairs ...string) map[string]json.RawMessage {
-	m := make(map[string]json.RawMessage, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		m[pairs[i]] = json.RawMessage(pairs[i+1])
-	}
-	return m
 }

@@ -23,6 +23,7 @@ import (
 // still stands, while calls go the other way.
 type direct struct {
 	option rueidis.ClientOption
+	clock  func() time.Time
 
 	mu     sync.Mutex
 	calls  int       // under way, over whichever connection
@@ -71,7 +72,7 @@ func newDirect(o rueidis.ClientOption) *direct {
 	o.RetryDelay = func(attempts int, _ rueidis.Completed, _ error) time.Duration {
 		return time.Duration(1 - attempts) // once, which finds out that the line is lost
 	}
-	d := &direct{option: o}
+	d := &direct{option: o, clock: time.Now}
 	d.ends, d.end = context.WithCancel(context.Background())
 	return d
 }
@@ -85,7 +86,7 @@ func (d *direct) enter() *line {
 	if d.calls > 1 || d.inUse || d.closed {
 		return nil
 	}
-	now := time.Now()
+	now := d.clock()
 	follows := now.Sub(d.came) < freshFor
 	d.came = now
 	if d.line != nil && now.Sub(d.line.answered) < freshFor {
@@ -114,7 +115,7 @@ func (d *direct) do(ctx context.Context, l *line, f attempt) (r reply, ok bool) 
 	stands := hangUp()
 	err := result.Error()
 	if _, refused := rueidis.IsRedisErr(err); stands && (err == nil || refused) {
-		l.answered = time.Now()
+		l.answered = d.clock()
 		d.release(l)
 		return newReply(result), true
 	}
@@ -165,7 +166,7 @@ func (d *direct) care(l *line) {
 	}
 	failed := l == nil
 	if !failed {
-		l.answered = time.Now()
+		l.answered = d.clock()
 	}
 	d.release(l)
 	if failed {
@@ -221,7 +222,7 @@ func (d *direct) tidy(l *line) {
 	defer d.mu.Unlock()
 	switch {
 	case d.line != l: // it is closed
-	case d.inUse || time.Since(l.answered) < idleFor:
+	case d.inUse || d.clock().Sub(l.answered) < idleFor:
 		l.idle.Reset(idleFor)
 	default:
 		d.line = nil

@@ -7,32 +7,47 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/redisstore"
 )
 
-// lined is a store behind a proxy, with a session under key(1) and a direct
-// connection.
+// lined is a store with a session under key(1), a direct connection and, but for
+// one test, a proxy before its server. Nothing ends a call that gets no answer but
+// what a test does to it.
 type lined struct {
 	*store.SessionStore
 	backend *redisstore.Store
 	proxy   *testserver.Proxy
+	clock   *slowClock
 	t       *testing.T
 }
+
+// slowClock moves by a nanosecond when somebody looks, so that what follows is
+// later, and when it is told to.
+type slowClock struct{ nanos atomic.Int64 }
+
+func (c *slowClock) now() time.Time          { return time.Unix(0, c.nanos.Add(1)) }
+func (c *slowClock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
 func newLined(t *testing.T) *lined {
 	t.Helper()
 	proxy := testserver.NewProxy(t, shared.Get(t).Addr())
-	backend := open(t, redisstore.Connection{URL: proxy.URL()}, redisstore.WithNamespace(newNamespace()))
-	s := &lined{store.New(backend, store.WithTimeout(10*time.Second)), backend, proxy, t}
+	return lineUp(t, proxy, open(t, redisstore.Connection{URL: proxy.URL(), IOTimeout: tooLate}, redisstore.WithNamespace(newNamespace())))
+}
+
+// lineUp makes calls over backend, which was not called before.
+func lineUp(t *testing.T, proxy *testserver.Proxy, backend *redisstore.Store) *lined {
+	t.Helper()
+	s := &lined{store.New(backend, store.WithTimeout(tooLate)), backend, proxy, new(slowClock), t}
+	backend.SetClock(s.clock.now)
 	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +69,8 @@ func (s *lined) write() error {
 func (s *lined) awaitLine() {
 	s.t.Helper()
 	eventually(s.t, func() error {
-		before := s.backend.Line()
-		if err := s.read(); err != nil {
-			s.t.Fatal(err)
-		}
-		if after := s.backend.Line(); before.IsZero() || !after.After(before) {
-			return errors.New("no call goes over a direct connection")
+		if got := s.goes(s.read); got != "directly" {
+			return fmt.Errorf("a call: %s", got)
 		}
 		return nil
 	})
@@ -77,17 +88,19 @@ func (s *lined) goes(call func() error) string {
 	return "with the others"
 }
 
-// under begins a call that stays under way until the proxy resumes, and returns
-// when it is.
-func (s *lined) under(all *sync.WaitGroup, call func() error, err *error) {
+// under begins a call, and returns when it is under way, which it stays until the
+// proxy resumes. The channel gives how it ends.
+func (s *lined) under(call func() error) <-chan error {
+	s.t.Helper()
 	before := s.proxy.Commands()
-	all.Go(func() { *err = call() })
+	outcome := testkit.Begin(call)
 	eventually(s.t, func() error {
 		if s.proxy.Commands() == before {
 			return errors.New("it is not under way")
 		}
 		return nil
 	})
+	return outcome
 }
 
 func TestACallThatIsAloneGoesDirectlyAndOthersTogether(t *testing.T) {
@@ -97,28 +110,23 @@ func TestACallThatIsAloneGoesDirectlyAndOthersTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, call := range map[string]func() error{"read": s.read, "write": s.write} {
-		eventually(t, func() error { // unless a second has passed since the last
-			trips := s.proxy.RoundTrips()
-			if got := s.goes(call); got != "directly" || s.proxy.RoundTrips()-trips != 1 {
-				return fmt.Errorf("a %s went %s, in %d round trips", name, got, s.proxy.RoundTrips()-trips)
-			}
-			return nil
-		})
+		trips := s.proxy.RoundTrips()
+		if got := s.goes(call); got != "directly" || s.proxy.RoundTrips()-trips != 1 {
+			t.Errorf("a %s went %s, in %d round trips", name, got, s.proxy.RoundTrips()-trips)
+		}
 	}
-	s.awaitLine()
 	// While one is under way, the next goes the other way.
 	s.proxy.Stall()
-	var all sync.WaitGroup
-	var first, second error
-	s.under(&all, s.read, &first)
+	first := s.under(s.read)
 	if !s.backend.LineInUse() {
 		t.Error("the call that is alone does not go directly")
 	}
-	s.under(&all, s.write, &second)
+	second := s.under(s.write)
 	s.proxy.Resume()
-	all.Wait()
-	if first != nil || second != nil {
-		t.Errorf("two at once: %v, %v", first, second)
+	for _, outcome := range []<-chan error{first, second} {
+		if err := testkit.Receive(t, "the end of two calls at once", outcome); err != nil {
+			t.Error(err)
+		}
 	}
 	s.awaitLine()
 }
@@ -130,44 +138,45 @@ func TestC8_ADirectCallEndsWithItsContext(t *testing.T) {
 		"read":  func(ctx context.Context, s *store.SessionStore) error { _, err := s.Load(ctx, key(1)); return err },
 		"write": func(ctx context.Context, s *store.SessionStore) error { return s.Update(ctx, key(1), store.Change{}) },
 	} {
-		for _, end := range []string{"its caller gives up", "its time is over"} {
-			t.Run(name+", "+end, func(t *testing.T) {
-				t.Parallel()
-				s := newLined(t)
-				sessions, want := s.SessionStore, context.Canceled
-				if end == "its time is over" {
-					sessions, want = store.New(s.backend, store.WithTimeout(soon/4)), store.ErrUnavailable
+		t.Run(name+", its caller gives up", func(t *testing.T) {
+			t.Parallel()
+			s := newLined(t)
+			s.proxy.Stall()
+			ctx, giveUp := context.WithCancel(t.Context())
+			defer giveUp()
+			given := s.under(func() error { return call(ctx, s.SessionStore) })
+			if !s.backend.LineInUse() {
+				t.Error("it does not go directly")
+			}
+			other := s.under(s.write)
+			giveUp()
+			if err := testkit.Receive(t, "the end of a call that was given up", given); !errors.Is(err, context.Canceled) {
+				t.Errorf("the call that was given up: %v", err)
+			}
+			s.proxy.Resume()
+			if err := testkit.Receive(t, "the end of another call", other); err != nil {
+				t.Errorf("another call: %v", err)
+			}
+			s.awaitLine()
+		})
+		t.Run(name+", its time is over", func(t *testing.T) {
+			t.Parallel()
+			s := newLined(t)
+			hasty := store.New(s.backend, store.WithTimeout(50*time.Millisecond))
+			s.proxy.Stall()
+			eventually(t, func() error { // unless its time is over before it has begun
+				err := testkit.Receive(t, "the end of a call", testkit.Begin(func() error { return call(t.Context(), hasty) }))
+				if !errors.Is(err, store.ErrUnavailable) {
+					t.Fatal(err)
 				}
-				s.proxy.Stall()
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				var all sync.WaitGroup
-				var err, other error
-				s.under(&all, func() error { return call(ctx, sessions) }, &err)
-				if !s.backend.LineInUse() {
-					t.Error("it does not go directly")
+				if s.backend.LineItself() != nil {
+					return errors.New("the connection with an answer to come is there")
 				}
-				began := time.Now()
-				if want == context.Canceled {
-					s.under(&all, s.write, &other)
-					cancel()
-					eventually(t, func() error {
-						if s.backend.LineInUse() {
-							return errors.New("it goes on after its caller has given up")
-						}
-						return nil
-					})
-					s.proxy.Resume()
-				}
-				all.Wait()
-				if took := time.Since(began); !errors.Is(err, want) || other != nil || took > soon {
-					t.Errorf("it ended after %s with %v, and another with %v", took, err, other)
-				}
-				s.proxy.Resume()
-				eventually(t, s.read)
-				s.awaitLine()
+				return nil
 			})
-		}
+			s.proxy.Resume()
+			s.awaitLine()
+		})
 	}
 }
 
@@ -177,93 +186,70 @@ func TestC8_ADirectCallEndsWithItsContext(t *testing.T) {
 func TestALostDirectConnection(t *testing.T) {
 	t.Parallel()
 	s := newLined(t)
-	s.backend.LoseLine(false)
+	s.backend.LoseLine()
 	if got := s.goes(s.read); got != "with the others" {
 		t.Errorf("a read over a lost one: %s", got)
 	}
 	s.awaitLine()
-	s.backend.LoseLine(false)
-	eventually(t, func() error { // unless a second has passed since the last
-		err := s.write()
-		if got := s.goes(s.write); got != "with the others" {
-			t.Errorf("a write after one over a lost one: %s", got)
-		}
-		if errors.Is(err, store.ErrUnavailable) {
-			return nil
-		}
-		s.awaitLine()
-		s.backend.LoseLine(false)
-		return fmt.Errorf("a write over a lost one: %v, want ErrUnavailable", err)
-	})
+	s.backend.LoseLine()
+	if err := s.write(); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a write over a lost one: %v, want ErrUnavailable", err)
+	}
+	if got := s.goes(s.write); got != "with the others" {
+		t.Errorf("a write after one over a lost one: %s", got)
+	}
 	s.awaitLine()
-	s.backend.LoseLine(true)
+	s.backend.LoseLine()
+	s.clock.advance(redisstore.FreshFor)
 	for range 100 {
 		if err := s.write(); err != nil {
 			t.Fatalf("a write after a long time: %v", err)
 		}
 	}
 	s.awaitLine()
-	line := s.backend.AgeLine()
+	line := s.backend.LineItself()
+	s.clock.advance(redisstore.FreshFor)
 	s.awaitLine()
-	if s.backend.AgeLine() != line {
+	if s.backend.LineItself() != line {
 		t.Error("one that still stood after a long time was made anew")
 	}
 }
 
-// Where Redis is gone, nobody waits for a direct connection to be made, and it is
-// made when Redis is back.
+// Where Redis is gone, the direct connection is lost with it, and made when Redis
+// is back.
 func TestADirectConnectionComesBackWithRedis(t *testing.T) {
 	t.Parallel()
 	server := testserver.Redis(t, "--appendonly", "yes", "--appendfsync", "always")
-	backend := open(t, redisstore.Connection{URL: server.URL()})
-	s := &lined{store.New(backend, store.WithTimeout(10*time.Second)), backend, nil, t}
-	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
-		t.Fatal(err)
-	}
+	s := lineUp(t, nil, open(t, redisstore.Connection{URL: server.URL()}))
 	for range 2 {
-		s.awaitLine()
 		server.Kill()
 		for range 3 {
-			began := time.Now()
-			if err := s.read(); !errors.Is(err, store.ErrUnavailable) || time.Since(began) > soon {
-				t.Errorf("without Redis a read took %s: %v", time.Since(began), err)
+			if err := s.read(); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("a read without Redis: %v", err)
 			}
 		}
 		server.Start()
-		eventually(t, s.read)
+		s.awaitLine()
 	}
 }
 
 // Close ends a direct call, and leaves neither a connection nor a goroutine.
 func TestCloseEndsADirectCall(t *testing.T) {
 	t.Parallel()
-	server := testserver.Redis(t)
-	proxy := testserver.NewProxy(t, server.Addr())
 	for _, underWay := range []bool{false, true} {
-		backend, err := redisstore.Open(t.Context(), redisstore.Connection{URL: proxy.URL()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := &lined{store.New(backend, store.WithTimeout(10*time.Second)), backend, proxy, t}
-		if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil && !errors.Is(err, store.ErrDuplicateKey) {
-			t.Fatal(err)
-		}
-		s.awaitLine()
-		var all sync.WaitGroup
-		err = errors.New("none was under way")
-		began := time.Now()
-		ended := began
+		server := testserver.Redis(t)
+		proxy := testserver.NewProxy(t, server.Addr())
+		s := lineUp(t, proxy, open(t, redisstore.Connection{URL: proxy.URL(), IOTimeout: tooLate}))
+		var call <-chan error
 		if underWay {
 			proxy.Stall()
-			s.under(&all, func() error { defer func() { ended = time.Now() }(); return s.read() }, &err)
-			began = time.Now()
+			call = s.under(s.read)
 		}
-		if closing := s.backend.Close(); closing != nil {
-			t.Error(closing)
+		if err := testkit.Receive(t, "Close", testkit.Begin(s.backend.Close)); err != nil {
+			t.Error(err)
 		}
-		all.Wait()
-		if took := ended.Sub(began); took > soon || err == nil {
-			t.Errorf("a call under way: %v, ended after %s: %v", underWay, took, err)
+		if underWay && testkit.Receive(t, "the end of a call", call) == nil {
+			t.Error("a call that got no answer has succeeded")
 		}
 		proxy.Resume()
 		eventually(t, func() error {
@@ -279,20 +265,19 @@ func TestCloseEndsADirectCall(t *testing.T) {
 	}
 }
 
-// Close does not wait for a direct connection that is being made, whether the
-// server does not greet or does not even answer, and leaves none behind.
+// Nobody waits for a direct connection that is being made, and Close ends it,
+// whether the server does not even answer or does not greet, and leaves none
+// behind.
 func TestCloseEndsTheMakingOfADirectConnection(t *testing.T) {
 	t.Parallel()
 	server := shared.Get(t)
 	var second atomic.Bool
-	dialing := make(chan struct{})
-	var gone sync.WaitGroup
-	gone.Add(1)
+	dialing, gone := make(chan struct{}), make(chan struct{})
 	backend, err := redisstore.OpenWith(t.Context(), rueidis.ClientOption{
 		InitAddress: []string{server.Addr()},
 		DialCtxFn: func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 			if second.Swap(true) { // the direct one
-				defer gone.Done()
+				defer close(gone)
 				close(dialing)
 				<-ctx.Done()
 				return nil, ctx.Err()
@@ -303,49 +288,60 @@ func TestCloseEndsTheMakingOfADirectConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
+	backend.SetClock(new(slowClock).now)
+	for n := range 5 { // the second has it made
 		if err := backend.Ping(t.Context()); err != nil {
-			t.Fatal(err)
+			t.Fatalf("ping %d: %v", n, err)
 		}
 	}
-	<-dialing
-	if err := backend.Close(); err != nil {
+	testkit.Receive(t, "a direct connection", dialing)
+	if err := testkit.Receive(t, "Close", testkit.Begin(backend.Close)); err != nil {
 		t.Error(err)
 	}
-	gone.Wait()
+	select {
+	case <-gone:
+	default:
+		t.Error("it is being made after Close")
+	}
 
 	proxy := testserver.NewProxy(t, server.Addr())
-	s := open(t, redisstore.Connection{URL: proxy.URL()})
+	s := open(t, redisstore.Connection{URL: proxy.URL(), DialTimeout: tooLate, IOTimeout: tooLate})
+	s.SetClock(new(slowClock).now)
 	if err := s.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	proxy.Stall()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := s.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	before := proxy.Commands()
+	ctx, giveUp := context.WithCancel(t.Context())
+	ping := testkit.Begin(func() error { return s.Ping(ctx) })
+	eventually(t, func() error {
+		if proxy.Commands() == before { // of the greeting
+			return errors.New("no connection is being made")
+		}
+		return nil
+	})
+	giveUp()
+	if err := testkit.Receive(t, "the end of a ping", ping); !errors.Is(err, context.Canceled) {
 		t.Errorf("ping of a server that hangs: %v", err)
 	}
 	if !s.MakesLine() {
-		t.Error("no connection is being made")
+		t.Error("no connection is being made any more")
 	}
-	began := time.Now()
-	s.EndDirect()
-	if took := time.Since(began); took > soon {
-		t.Errorf("it took %s to give up a connection that is being made", took)
-	}
+	testkit.Receive(t, "the end of what is being made", testkit.Begin(func() error { s.EndDirect(); return nil }))
 }
 
 // A direct connection that nothing comes over is closed.
 func TestAnIdleDirectConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	s := newLined(t)
+	s.clock.advance(redisstore.IdleFor - time.Millisecond)
 	s.backend.TidyLine()
-	if s.backend.Line().IsZero() {
+	if s.backend.LineItself() == nil {
 		t.Error("one that was used a moment ago is closed")
 	}
-	s.backend.AgeLine()
+	s.clock.advance(time.Millisecond)
 	s.backend.TidyLine()
-	if s.backend.HasLine() {
+	if s.backend.LineItself() != nil {
 		t.Error("one that was not used for long is there")
 	}
 	s.awaitLine()
@@ -355,11 +351,16 @@ func TestAnIdleDirectConnectionIsClosed(t *testing.T) {
 func TestADirectConnectionIsMadeWhereCallsFollowEachOther(t *testing.T) {
 	t.Parallel()
 	s := open(t, redisstore.Connection{URL: shared.Get(t).URL()}, redisstore.WithNamespace(newNamespace()))
-	for n, want := range []bool{false, true} {
+	clock := new(slowClock)
+	s.SetClock(clock.now)
+	for n, want := range []bool{false, false, true} {
+		if n < 2 {
+			clock.advance(redisstore.FreshFor)
+		}
 		if err := s.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.MakesLine() || !s.Line().IsZero(); got != want {
+		if got := s.MakesLine() || s.LineItself() != nil; got != want {
 			t.Errorf("call %d has one made: %v", n, got)
 		}
 	}

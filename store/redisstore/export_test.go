@@ -108,11 +108,14 @@ func (s *Store) TidyLine() {
 	s.direct.tidy(l)
 }
 
-// HasLine says whether there is a direct connection, in use or not.
-func (s *Store) HasLine() bool {
+// LineItself is the direct connection, in use or not; nil where there is none.
+func (s *Store) LineItself() any {
 	s.direct.mu.Lock()
 	defer s.direct.mu.Unlock()
-	return s.direct.line != nil
+	if s.direct.line == nil {
+		return nil
+	}
+	return s.direct.line
 }
 
 // EndDirect is what Close does to direct connections.
@@ -125,22 +128,19 @@ func (s *Store) MakesLine() bool {
 	return s.direct.caring
 }
 
-// LoseLine loses the direct connection. With aged, nothing has come over it for
-// long.
-func (s *Store) LoseLine(aged bool) {
+// LoseLine loses the direct connection.
+func (s *Store) LoseLine() {
 	s.direct.mu.Lock()
 	defer s.direct.mu.Unlock()
 	s.direct.line.conn.Close()
-	if aged {
-		s.direct.line.answered = time.Time{}
-	}
 }
 
-// AgeLine makes it long ago that something came over the direct connection, and
-// says which one that is.
-func (s *Store) AgeLine() any {
-	s.direct.mu.Lock()
-	defer s.direct.mu.Unlock()
-	s.direct.line.answered = time.Time{}
-	return s.direct.line
-}
+// SetClock gives the direct connection another clock, before the first call.
+func (s *Store) SetClock(now func() time.Time) { s.direct.clock = now }
+
+// FreshFor and IdleFor are how long a direct connection is used, and kept, when
+// nothing comes over it.
+const (
+	FreshFor = freshFor
+	IdleFor  = idleFor
+)

@@ -7,10 +7,10 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/redisstore"
@@ -20,6 +20,13 @@ import (
 var (
 	shared        testserver.SharedRedis
 	sharedCluster testserver.SharedRedisCluster
+)
+
+// What the tests of other packages need, too.
+var (
+	eventually = testkit.Eventually
+	record     = testkit.Record
+	state      = testkit.State
 )
 
 // parallel is how many tests run at once, unless -parallel says so: more than
@@ -95,9 +102,3 @@ func command(tb testing.TB, client rueidis.Client, words ...string) *rueidis.Red
 
 // key gives the nth key of a test.
 func key(n int) store.Key { return store.Key{0: byte(n), 1: byte(n >> 8), 15: 0xff} }
-
-// record gives a record that lives for an hour; pairs are state keys and their
-// JSON texts in turn.
-func record(pairs ...string) store.Record {
-	return store.Record{CreatedAt: time.UnixMilli(1_700_000_000_123), TTL: time.Hour, State: state(pairs...)}
-}
