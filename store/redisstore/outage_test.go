@@ -22,10 +22,6 @@ import (
 // tooLate is for what must not be what ends a call: no test waits for so long.
 const tooLate = time.Minute
 
-// soon is far above the timeouts that these tests give to calls, and far below
-// what a call without one would take.
-const soon = 2 * time.Second
-
 // unavailable fails the test unless every operation says that the backend is
 // unavailable.
 func unavailable(t *testing.T, s *store.SessionStore) {
