@@ -11,7 +11,7 @@ func ttlChecks() []check {
 	return []check{
 		{"C4 a record lives as long as it was told to, to the millisecond", func(e *env) {
 			const tenYears = 10 * 365 * 24 * hour
-			for i, ttl := range []time.Duration{900 * time.Millisecond, 1999 * time.Millisecond, hour + time.Millisecond, tenYears} {
+			for i, ttl := range []time.Duration{30900 * time.Millisecond, 31999 * time.Millisecond, hour + time.Millisecond, tenYears} {
 				rec := record()
 				rec.TTL = ttl
 				since := time.Now()
