@@ -27,9 +27,9 @@ func writeReport(r *results, folder string) error {
 func charts(r *results) map[string]svg.Chart {
 	return map[string]svg.Chart{
 		"memory": requestChart(r, "One request, sessions in memory",
-			"Time of one request without HTTP; shorter is better. Each panel has a scale of its own. A cookie store keeps the session in the cookie.", "memory", "cookie"),
+			"Time of one request without HTTP; shorter is better. A cookie store keeps the session in the cookie.", "memory", "cookie"),
 		"redis": requestChart(r, "One request, sessions in Redis",
-			"Time of one request without HTTP, Redis on loopback; shorter is better. Each panel has a scale of its own.", "redis"),
+			"Time of one request without HTTP, Redis on loopback; shorter is better.", "redis"),
 		"allocations": allocationChart(r),
 		"trips":       tripChart(r),
 		"http":        httpChart(r),
@@ -49,7 +49,7 @@ func requestChart(r *results, title, note string, backends ...string) svg.Chart 
 func allocationChart(r *results) svg.Chart {
 	return svg.Chart{
 		Title: "Allocations of one request, sessions in memory",
-		Note:  "Exact counts; shorter is better. Each panel has a scale of its own.",
+		Note:  "Exact counts; shorter is better.",
 		Panels: panels(r, []string{"memory", "cookie"}, func(f requestFigures) (float64, string) {
 			return f.Allocations, count(f.Allocations)
 		}),

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 )
 
 // Chart is one picture.
 type Chart struct {
 	Title string
-	// Note says below the title how to read the chart.
+	// Note says below the title how to read the chart. Where there are several
+	// panels, the chart adds by itself that each has a scale of its own.
 	Note   string
 	Panels []Panel
 }
@@ -34,15 +36,14 @@ type Bar struct {
 
 // The measures of a chart, in pixels.
 const (
-	width     = 760
-	margin    = 24
-	nameWidth = 230
-	textWidth = 110
-	barSpace  = width - 2*margin - nameWidth - textWidth
-	rowHeight = 22
-	barHeight = 14
-	panelHead = 34
-	panelGap  = 10
+	width       = 760
+	margin      = 24
+	letterWidth = 7.5 // of the bold font, and more than its letters take on average
+	gap         = 8   // between a bar and what stands beside it
+	rowHeight   = 22
+	barHeight   = 14
+	panelHead   = 34
+	panelGap    = 10
 )
 
 // style has a background of its own for light and for dark surroundings, so
@@ -58,13 +59,18 @@ func (c Chart) Render() string {
 	var body strings.Builder
 	y := margin + 14
 	text(&body, margin, y, "title text", "start", c.Title)
-	for _, line := range wrap(c.Note, 105) {
+	note := c.Note
+	if len(c.Panels) > 1 {
+		note += " Each panel has a scale of its own."
+	}
+	for _, line := range wrap(note, 105) {
 		y += 20
 		text(&body, margin, y, "quiet", "start", line)
 	}
 	y += 8
+	left, space := c.columns()
 	for _, p := range c.Panels {
-		y = p.render(&body, y)
+		y = p.render(&body, y, left, space)
 	}
 	height := y + margin/2
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">
@@ -74,20 +80,33 @@ func (c Chart) Render() string {
 `, width, height, width, height, escape(c.Title), style, width, height, body.String())
 }
 
+// columns gives where all bars begin and how long the longest may be, so that the
+// names before them and the texts behind them stay within the margins.
+func (c Chart) columns() (left int, space float64) {
+	names, texts := 0, 0
+	for _, p := range c.Panels {
+		for _, b := range p.Bars {
+			names = max(names, utf8.RuneCountInString(b.Name))
+			texts = max(texts, utf8.RuneCountInString(b.Text))
+		}
+	}
+	left = margin + int(letterWidth*float64(names)) + gap
+	return left, float64(width-margin-gap-left) - letterWidth*float64(texts)
+}
+
 // render draws the panel below y and returns where it ends.
-func (p Panel) render(w *strings.Builder, y int) int {
+func (p Panel) render(w *strings.Builder, y, left int, space float64) int {
 	y += panelHead
 	text(w, margin, y-12, "head text", "start", p.Title)
 	longest := 0.0
 	for _, b := range p.Bars {
 		longest = max(longest, b.length())
 	}
-	left := margin + nameWidth
 	fmt.Fprintf(w, `<line class="axis" x1="%d" y1="%d" x2="%d" y2="%d"/>`+"\n", left, y-2, left, y+len(p.Bars)*rowHeight-4)
 	for _, b := range p.Bars {
 		size := 0.0
 		if longest > 0 {
-			size = b.length() / longest * barSpace
+			size = b.length() / longest * space
 		}
 		baseline := y + barHeight - 2
 		names, class := "text", "other"
@@ -97,9 +116,9 @@ func (p Panel) render(w *strings.Builder, y int) int {
 		case b.Floor:
 			names, class = "quiet", "floor"
 		}
-		text(w, left-8, baseline, names, "end", b.Name)
+		text(w, left-gap, baseline, names, "end", b.Name)
 		fmt.Fprintf(w, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d" rx="2"/>`+"\n", class, left, y, math.Max(size, 1), barHeight)
-		text(w, left+int(size)+8, baseline, names, "start", b.Text)
+		text(w, left+int(size)+gap, baseline, names, "start", b.Text)
 		y += rowHeight
 	}
 	return y + panelGap

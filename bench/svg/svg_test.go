@@ -14,7 +14,7 @@ import (
 // element is what the tests read of a chart.
 type element struct {
 	name, class, text string
-	width, y          float64
+	width, x, y       float64
 }
 
 func parse(t *testing.T, chart svg.Chart) (all []element) {
@@ -37,6 +37,8 @@ func parse(t *testing.T, chart svg.Chart) (all []element) {
 					e.class = a.Value
 				case "width":
 					e.width, _ = strconv.ParseFloat(a.Value, 64)
+				case "x":
+					e.x, _ = strconv.ParseFloat(a.Value, 64)
 				case "y":
 					e.y, _ = strconv.ParseFloat(a.Value, 64)
 				}
@@ -76,11 +78,17 @@ func TestABarIsAsLongAsItsValue(t *testing.T) {
 	}
 }
 
-func TestEachPanelHasItsOwnScale(t *testing.T) {
+func TestEachPanelHasItsOwnScaleAndTheChartSaysSo(t *testing.T) {
 	t.Parallel()
-	all := parse(t, svg.Chart{Panels: []svg.Panel{
-		{Bars: []svg.Bar{{Value: 1}}}, {Bars: []svg.Bar{{Value: 1000}}},
-	}})
+	note := func(all []element) string { return all[4].text } // behind the picture, its style, paper and title
+	one := svg.Panel{Bars: []svg.Bar{{Value: 1}}}
+	if got := note(parse(t, svg.Chart{Note: "A note.", Panels: []svg.Panel{one}})); got != "A note." {
+		t.Errorf("the note of one panel is %q", got)
+	}
+	all := parse(t, svg.Chart{Note: "A note.", Panels: []svg.Panel{one, {Bars: []svg.Bar{{Value: 1000}}}}})
+	if got := note(all); got != "A note. Each panel has a scale of its own." {
+		t.Errorf("the note of two panels is %q", got)
+	}
 	if widths := bars(all, "other"); len(widths) != 2 || widths[0] != widths[1] {
 		t.Errorf("the longest bars of two panels are %v long", widths)
 	}
@@ -99,6 +107,29 @@ func TestValuesWithoutALengthAreDrawnAsNone(t *testing.T) {
 	}
 	if widths[4] < 100 {
 		t.Errorf("the only value is %v wide", widths[4])
+	}
+}
+
+// A letter takes 7.2 pixels on average in the bold font of the charts.
+func TestNamesAndTextsStayWithinTheMargins(t *testing.T) {
+	t.Parallel()
+	const letter, first, last = 7.2, 24, 760 - 24
+	name, label := strings.Repeat("n", 34), strings.Repeat("t", 20)
+	all := parse(t, svg.Chart{Panels: []svg.Panel{{Bars: []svg.Bar{{Name: name, Text: label, Value: 1, Mark: true}}}}})
+	for _, e := range all {
+		switch e.text {
+		case name: // it ends at x
+			if begin := e.x - letter*float64(len(name)); begin < first {
+				t.Errorf("the name begins at %v", begin)
+			}
+		case label:
+			if end := e.x + letter*float64(len(label)); end > last {
+				t.Errorf("the text ends at %v", end)
+			}
+		}
+	}
+	if widths := bars(all, "mark"); len(widths) != 1 || widths[0] < 100 {
+		t.Errorf("the bar between them is %v wide", widths)
 	}
 }
 
