@@ -6,14 +6,13 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
-	"strings"
 )
 
 // machine is where a run took place.
 type machine struct {
 	Processor string `json:"processor"`
 	Cores     int    `json:"cores"`
-	System    string `json:"system"`
+	Platform  string `json:"platform"`
 	Go        string `json:"go"`
 	Redis     string `json:"redis"`
 }
@@ -22,7 +21,7 @@ func thisMachine() machine {
 	return machine{
 		Processor: firstMatch(textOf("/proc/cpuinfo"), `(?m)^model name\s*:\s*(.+)$`),
 		Cores:     runtime.NumCPU(),
-		System:    strings.TrimSpace(runtime.GOOS + "/" + runtime.GOARCH + " " + strings.TrimSpace(textOf("/proc/sys/kernel/osrelease"))),
+		Platform:  runtime.GOOS + "/" + runtime.GOARCH,
 		Go:        runtime.Version(),
 		Redis:     firstMatch(outputOf("redis-server", "--version"), `v=(\S+)`),
 	}

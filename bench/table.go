@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -82,8 +83,9 @@ func describe(r *results) string {
 	if r.Quick {
 		kind = "**A quick run, for a first look only**,"
 	}
+	m := r.Machine
 	return fmt.Sprintf("%s of %s on %s, %d cores (%s, %s, Redis %s), begun %s.\n",
-		kind, r.Took.Round(time.Second), r.Machine.Processor, r.Machine.Cores, r.Machine.System, r.Machine.Go, r.Machine.Redis, r.Began.Format("2006-01-02 15:04 MST"))
+		kind, r.Took.Round(time.Second), m.Processor, m.Cores, cmp.Or(m.Platform, none), m.Go, m.Redis, r.Began.Format("2006-01-02 15:04 MST"))
 }
 
 // wholeTable is results/table.md: every median.
