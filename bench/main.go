@@ -12,22 +12,24 @@ func main() {
 		return
 	}
 	defer endRequests()
-	quick := flag.Bool("quick", false, "measure with less repetition, in two minutes")
+	quick := flag.Bool("quick", false, "measure with less repetition, in two minutes, into results/quick, and leave the documents as they are")
 	render := flag.Bool("render", false, "measure nothing: write the table, the charts and the documents of the last run again")
 	simulate := flag.Bool("simulate", false, "play the simulation of docs/scale.md alone, and print it")
-	out := flag.String("out", "results", "the folder for the results")
-	docs := flag.String("docs", filepath.Join("..", "docs"), "the folder of the documents whose figures are replaced; empty for none")
 	flag.Parse()
-	if err := run(*quick, *render, *simulate, *out, *docs); err != nil {
+	if err := run(*quick, *render, *simulate); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(quick, render, simulate bool, out, docs string) (err error) {
+func run(quick, render, simulate bool) (err error) {
 	if simulate {
 		fmt.Print(simulationTable(simulations()))
 		return nil
+	}
+	out := "results"
+	if quick {
+		out = filepath.Join(out, "quick")
 	}
 	file := filepath.Join(out, "results.json")
 	var r *results
@@ -49,8 +51,8 @@ func run(quick, render, simulate bool, out, docs string) (err error) {
 	if err := writeReport(r, out); err != nil {
 		return err
 	}
-	if docs != "" {
-		if err := writeDocuments(r, docs); err != nil {
+	if !quick {
+		if err := writeDocuments(r, filepath.Join("..", "docs")); err != nil {
 			return err
 		}
 	}
