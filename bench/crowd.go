@@ -2,12 +2,12 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"time"
-
-	"github.com/fxsession/sessions/internal/testkit"
 )
 
 // crowd is a store in memory that can hold very many sessions of five keys,
@@ -52,14 +52,14 @@ func crowds() []crowded {
 // weight is what a crowd takes of the heap, how long the garbage collector is busy
 // with it, and how long it took to come in.
 type weight struct {
-	bytes, objects float64 // a session
-	collection     time.Duration
+	bytes, objects float64   // a session
+	collections    []float64 // in milliseconds
 	took           time.Duration
 }
 
 // weigh measures the heap that sessions take.
 func weigh(c crowded, sessions int) (w weight, err error) {
-	before := testkit.Heap()
+	before := heap()
 	store, err := c.Open(0)
 	if err != nil {
 		return w, err
@@ -70,10 +70,10 @@ func weigh(c crowded, sessions int) (w weight, err error) {
 		return w, err
 	}
 	w.took = time.Since(begin)
-	after := testkit.Heap()
-	w.bytes = float64(after.Bytes-before.Bytes) / float64(sessions)
-	w.objects = float64(after.Objects-before.Objects) / float64(sessions)
-	w.collection = collection()
+	after := heap()
+	w.bytes = float64(after.bytes-before.bytes) / float64(sessions)
+	w.objects = float64(after.objects-before.objects) / float64(sessions)
+	w.collections = collections()
 	runtime.KeepAlive(store)
 	return w, nil
 }
@@ -180,19 +180,43 @@ func longestRead(c crowd, sessions int, while func() error) (longest time.Durati
 	}
 }
 
-// collection is how long a garbage collection takes, the median of a few.
-func collection() time.Duration {
-	var all []float64
-	for range 5 {
+// collections are how long a few garbage collections take, in milliseconds.
+func collections() (all []float64) {
+	for range 6 {
 		begin := time.Now()
 		runtime.GC()
-		all = append(all, float64(time.Since(begin)))
+		all = append(all, time.Since(begin).Seconds()*1e3)
 	}
-	return time.Duration(median(all))
+	return all
+}
+
+// scattered gives 16 bytes for n that look random, always the same.
+func scattered(n int) []byte {
+	x := uint64(n) * 0x9E3779B97F4A7C15
+	x ^= x >> 29
+	key := make([]byte, 0, 16)
+	key = binary.LittleEndian.AppendUint64(key, x*0xBF58476D1CE4E5B9)
+	return binary.LittleEndian.AppendUint64(key, uint64(n))
 }
 
 // longToken is a token of 43 characters, as scs and fiber make them.
 func longToken(n int) string {
-	first, second := testkit.Scattered(n), testkit.Scattered(n+1)
-	return base64.RawURLEncoding.EncodeToString(append(first[:], second[:]...))
+	return base64.RawURLEncoding.EncodeToString(append(scattered(n), scattered(n+1)...))
+}
+
+type usage struct{ bytes, objects int64 }
+
+// heap gives what is in use when collections find nothing more to free: pools
+// and finalizers give some of it back only in the second or third.
+func heap() usage {
+	least := uint64(math.MaxUint64)
+	for {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		if m.HeapObjects >= least {
+			return usage{int64(m.HeapAlloc), int64(m.HeapObjects)}
+		}
+		least = m.HeapObjects
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,21 +61,6 @@ func fill(text string, parts map[string]string) (string, error) {
 	return text, nil
 }
 
-// missed says which goals are, and what they are up against.
-func missed(r *results) string {
-	var names []string
-	for _, g := range goals() {
-		if reached, met, ok := g.measure(r); ok && !met {
-			line := fmt.Sprintf("- %s: %s is the goal, %s was reached. %s", g.name, g.target, reached, g.why(r))
-			names = append(names, strings.TrimSpace(line))
-		}
-	}
-	if len(names) == 0 {
-		return "Every goal that was measured is met."
-	}
-	return "Missed in this run:\n\n" + strings.Join(names, "\n")
-}
-
 // costTable is what a request costs on each backend of this library.
 func costTable(r *results) string {
 	heads := []string{"a request that"}
@@ -88,15 +74,10 @@ func costTable(r *results) string {
 	for _, sc := range scenarios {
 		cells := []string{fmt.Sprintf("%s: %s", sc, scenarioTitles[sc])}
 		for _, l := range ours() {
-			f, ok := r.request(l.Name, sc)
-			costs := []string{none, none, none}
-			if ok {
-				costs = []string{duration(f.Nanos), count(f.Allocations), fmt.Sprint(f.RoundTrips)}
+			cells = append(cells, duration(r.request(l.Name, sc, nanosOf)), count(r.request(l.Name, sc, allocationsOf)))
+			if l.Backend == "redis" {
+				cells = append(cells, count(r.request(l.Name, sc, tripsOf)))
 			}
-			if l.Backend != "redis" {
-				costs = costs[:2]
-			}
-			cells = append(cells, costs...)
 		}
 		t.row(cells...)
 	}
@@ -105,8 +86,9 @@ func costTable(r *results) string {
 
 // measured is what scale.Nodes counts with.
 func measured(r *results) (scale.Measured, bool) {
-	f, ok := r.redis(oursRedis)
-	return scale.Measured{BytesPerSession: f.Bytes, ReadMicros: f.Micros[s3], WriteMicros: f.Micros[s5]}, ok && len(r.Simulations) > 0
+	f, _ := r.redis(oursRedis)
+	m := scale.Measured{BytesPerSession: median(f.Bytes), ReadMicros: median(f.Micros[s3]), WriteMicros: median(f.Micros[s5])}
+	return m, !math.IsNaN(m.BytesPerSession+m.ReadMicros+m.WriteMicros) && len(r.Simulations) > 0
 }
 
 func measuredTable(r *results) string {
@@ -114,13 +96,12 @@ func measuredTable(r *results) string {
 	if !ok {
 		return "Not measured."
 	}
+	heap, _ := r.memory(oursMemory)
 	t := newTable("measured", "figure")
 	t.row("bytes of a session of five keys in Redis", count(m.BytesPerSession))
-	t.row("Redis's processor, a request that reads", duration(m.ReadMicros*1e3))
-	t.row("Redis's processor, a request that writes", duration(m.WriteMicros*1e3))
-	if f, ok := r.memory(oursMemory); ok {
-		t.row("bytes of a session in memory", count(f.Heap))
-	}
+	t.row("Redis's processor, a request that reads", microseconds(m.ReadMicros))
+	t.row("Redis's processor, a request that writes", microseconds(m.WriteMicros))
+	t.row("bytes of a session in memory", count(median(heap.Heap)))
 	t.row("simulated: extensions of a TTL, a request", fmt.Sprintf("%.4f", r.Simulations[0].Outcome.Extensions))
 	t.row("simulated: reads that a near cache answers", fmt.Sprintf("%.0f %%", 100*r.Simulations[0].Outcome.CacheHits))
 	return t.String()
@@ -139,7 +120,7 @@ func nodesTable(r *results) string {
 		n := scale.Nodes(sessions, m, assumed(defaults.Extensions, 0))
 		near := scale.Nodes(sessions, m, assumed(defaults.Extensions, defaults.CacheHits))
 		t.row(count(sessions), large(n.Bytes), count(n.PeakRequests), count(n.PeakCommands),
-			fmt.Sprint(n.NodesForMemory), fmt.Sprint(n.NodesForCommands), fmt.Sprint(n.Nodes), count(near.PeakCommands), large(sessions*heap.Heap))
+			fmt.Sprint(n.NodesForMemory), fmt.Sprint(n.NodesForCommands), fmt.Sprint(n.Nodes), count(near.PeakCommands), large(sessions*median(heap.Heap)))
 	}
 	return t.String()
 }

@@ -62,9 +62,10 @@ func TestPercentile(t *testing.T) {
 func TestFiguresAreWrittenForPeople(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{
-		duration(36.24): "36.2 ns", duration(999.7): "1.00 µs", duration(8312): "8.31 µs", duration(123_456): "123 µs", duration(28.4e6): "28.4 ms", duration(2e9): "2.00 s",
+		duration(36.24): "36 ns", duration(999.7): "1.0 µs", duration(8312): "8.3 µs", duration(123_456): "120 µs", duration(28.4e6): "28 ms", duration(2e9): "2.0 s", duration(0): "0.0 ns",
 		duration(math.NaN()): none, count(1234567.4): "1,234,567", count(999): "999", count(0): "0", count(-1234): "-1,234",
-		large(999): "999 B", large(3.56e8): "356 MB", large(3.56e11): "356 GB", large(5e12): "5.00 TB", times(9.996): "10.0x",
+		large(999): "999 B", large(3.56e8): "356 MB", large(3.56e11): "356 GB", large(5e12): "5.00 TB", large(math.NaN()): none,
+		times(9.996): "10x", times(0.938): "0.94x", times(math.NaN()): none, digits(0.0217, 2): "0.022", perSecondOf(49_639): "50,000",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -109,28 +110,28 @@ func TestGoals(t *testing.T) {
 		t.Errorf("without figures:\n%s", empty)
 	}
 	r := &results{Requests: []requestFigures{
-		{Library: oursMemory, Scenario: s3, Nanos: 1000, Allocations: 16},
-		{Library: scsMemory, Scenario: s3, Nanos: 10_000},
-		{Library: oursRedis, Scenario: s5, Nanos: 100, RoundTrips: 1},
-		{Library: scsRedigo, Scenario: s5, Nanos: 1000},
-		{Library: scsGoRedis, Scenario: s5, Nanos: 180},
-		{Library: rueidisGet, Scenario: s3, Nanos: 150},
+		{Library: oursMemory, Scenario: s3, Nanos: []float64{1002}, Allocations: 16},
+		{Library: scsMemory, Scenario: s3, Nanos: []float64{10_000}},
+		{Library: oursRedis, Scenario: s5, Nanos: []float64{100}, RoundTrips: 1},
+		{Library: scsRedigo, Scenario: s5, Nanos: []float64{1000}},
+		{Library: scsGoRedis, Scenario: s5, Nanos: []float64{170, 180, 500}},
+		{Library: rueidisGet, Scenario: s3, Nanos: []float64{150}},
 	}, Profiles: []profileFigures{
 		{Library: oursRedis, Scenario: s5, Areas: []area{{"system calls", .5}, {"store", .3}, {"JSON", .15}, {"net/http", .05}}},
 	}}
 	got := goalTable(r)
 	for _, line := range []string{
-		"| S3, memory | >= 10x faster than scs | 10.0x | met |",
-		"| S3, memory | <= 15 allocations | 16 | **missed** |",
+		"| S3, memory | >= 10x faster than scs | 10x | met |", // what is compared is what is shown
+		"| S3, memory | <= 15 allocations | 16 allocations | **missed** |",
 		"| S5, Redis | one round trip | 1 | met |",
-		"| S5, Redis | >= 1.9x faster than scs | 1.80x | **missed** |", // against the faster of the two
+		"| S5, Redis | >= 1.9x faster than scs | 1.8x | **missed** |", // against the faster of the two
 	} {
 		if !strings.Contains(got, line) {
 			t.Errorf("%s is not in\n%s", line, got)
 		}
 	}
-	if m := missed(r); strings.Count(m, "\n- ") != 2 || !strings.Contains(m, "16 was reached.\n") || !strings.Contains(m, "1.80x was reached. "+
-		"It takes scs 180 ns; a bare GET, which no request that asks Redis undercuts, takes 150 ns: 1.20x faster than scs. "+
+	if m := missed(r); strings.Count(m, "\n- ") != 2 || !strings.Contains(m, ": 16 allocations, where the goal is <= 15 allocations.\n") || !strings.Contains(m, ": 1.8x, where the goal is >= 1.9x faster than scs. "+
+		"It takes scs 180 ns; a bare GET, which no request that asks Redis undercuts, takes 150 ns: 1.2x faster than scs. "+
 		"The processor's time: system calls 50 %, store 30 %, JSON 15 %.") {
 		t.Errorf("missed: %s", m)
 	}
@@ -329,7 +330,7 @@ func TestACrowdIsWeighedAndSwept(t *testing.T) { // not parallel: it looks at th
 		if err != nil {
 			t.Fatalf("%s: %v", c.Name, err)
 		}
-		if w.bytes < 100 || w.bytes > 2000 || w.objects <= 0 || w.objects > 40 || w.collection <= 0 {
+		if w.bytes < 100 || w.bytes > 2000 || w.objects <= 0 || w.objects > 40 || median(w.collections) <= 0 {
 			t.Errorf("%s: %+v", c.Name, w)
 		}
 		if c.Name != oursMemory { // fiber takes ten seconds, and scs has a data race when it is closed
@@ -381,7 +382,7 @@ func TestWhatRedisSaysOfSessions(t *testing.T) {
 	defer i.close()
 	l, _ := find(libraries(), func(l library) bool { return l.Name == oursRedis })
 	f, err := i.sizes(l, server.Addr(), 1000)
-	if err != nil || f.Bytes < 150 || f.Bytes > 1500 || f.OneKey < 150 || f.OneKey > f.Bytes*1.5 {
+	if err != nil || median(f.Bytes) < 150 || median(f.Bytes) > 1500 || median(f.OneKey) < 150 || median(f.OneKey) > 1.5*median(f.Bytes) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	for _, sc := range computedFor {

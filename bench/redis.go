@@ -80,14 +80,14 @@ func (i *inspector) sizes(l library, redis string, sessions int) (result redisFi
 		if err != nil {
 			return err
 		}
-		result.Bytes = (after - before) / float64(sessions)
+		result.Bytes = append(result.Bytes, (after-before)/float64(sessions))
 		key, err := i.client.Do(context.Background(), i.client.B().Randomkey().Build()).ToString()
 		if err != nil {
 			return err
 		}
 		usage := i.client.B().MemoryUsage().Key(key).Samples(0).Build()
 		bytes, err := i.client.Do(context.Background(), usage).AsInt64()
-		result.OneKey = float64(bytes)
+		result.OneKey = append(result.OneKey, float64(bytes))
 		return err
 	})
 	return result, err

@@ -41,40 +41,33 @@ func charts(r *results) map[string]svg.Chart {
 }
 
 func requestChart(r *results, title, note string, backends ...string) svg.Chart {
-	return svg.Chart{Title: title, Note: note, Panels: panels(r, backends, func(f requestFigures) (float64, string) {
-		return f.Nanos, duration(f.Nanos)
-	})}
+	return svg.Chart{Title: title, Note: note, Panels: panels(r, duration, func(f requestFigures) []float64 { return f.Nanos }, backends...)}
 }
 
 func allocationChart(r *results) svg.Chart {
 	return svg.Chart{
-		Title: "Allocations of one request, sessions in memory",
-		Note:  "Exact counts; shorter is better.",
-		Panels: panels(r, []string{"memory", "cookie"}, func(f requestFigures) (float64, string) {
-			return f.Allocations, count(f.Allocations)
-		}),
+		Title:  "Allocations of one request, sessions in memory",
+		Note:   "Exact counts; shorter is better.",
+		Panels: panels(r, count, func(f requestFigures) []float64 { return []float64{f.Allocations} }, "memory", "cookie"),
 	}
 }
 
 func tripChart(r *results) svg.Chart {
 	return svg.Chart{
-		Title: "Round trips to Redis of one request",
-		Note:  "Exact counts on the wire; shorter is better.",
-		Panels: panels(r, []string{"redis"}, func(f requestFigures) (float64, string) {
-			return f.RoundTrips, fmt.Sprint(f.RoundTrips)
-		}),
+		Title:  "Round trips to Redis of one request",
+		Note:   "Exact counts on the wire; shorter is better.",
+		Panels: panels(r, count, func(f requestFigures) []float64 { return []float64{f.RoundTrips} }, "redis"),
 	}
 }
 
 // panels makes one for each scenario, with a bar for each library on the
 // backends, and the bare handler where it has the scenario.
-func panels(r *results, backends []string, value func(requestFigures) (float64, string)) (all []svg.Panel) {
+func panels(r *results, show func(float64) string, runs func(requestFigures) []float64, backends ...string) (all []svg.Panel) {
 	for _, sc := range scenarios {
 		p := svg.Panel{Title: string(sc) + ": " + scenarioTitles[sc]}
 		for _, f := range r.Requests {
 			if f.Scenario == sc && (slices.Contains(backends, f.Backend) || f.Backend == "none") {
-				length, text := value(f)
-				p.Bars = append(p.Bars, bar(f.Library, length, text))
+				p.Bars = append(p.Bars, bar(f.Library, show, runs(f)))
 			}
 		}
 		all = append(all, p)
@@ -82,10 +75,10 @@ func panels(r *results, backends []string, value func(requestFigures) (float64, 
 	return all
 }
 
-// bar is one in the colour of its library.
-func bar(library string, value float64, text string) svg.Bar {
+// bar is one of a median, in the colour of its library.
+func bar(library string, show func(float64) string, runs []float64) svg.Bar {
 	return svg.Bar{
-		Name: library, Value: value, Text: text,
+		Name: library, Value: median(runs), Text: show(median(runs)),
 		Mark:  slices.Contains([]string{oursMemory, oursRedis, oursNear}, library),
 		Floor: slices.Contains([]string{bareHandler, rueidisGet, rueidisDoCache}, library),
 	}
@@ -94,7 +87,7 @@ func bar(library string, value float64, text string) svg.Bar {
 func httpChart(r *results) svg.Chart {
 	p := svg.Panel{Title: "requests a second, S3"}
 	for _, f := range r.HTTP {
-		p.Bars = append(p.Bars, bar(f.Library, f.PerSecond, count(f.PerSecond)))
+		p.Bars = append(p.Bars, bar(f.Library, perSecondOf, f.PerSecond))
 	}
 	return svg.Chart{
 		Title:  "Requests a second over HTTP",
@@ -106,8 +99,8 @@ func httpChart(r *results) svg.Chart {
 func latencyChart(r *results) svg.Chart {
 	half, most := svg.Panel{Title: "p50"}, svg.Panel{Title: "p99"}
 	for _, f := range r.HTTP {
-		half.Bars = append(half.Bars, bar(f.Library, f.P50Micros, duration(f.P50Micros*1e3)))
-		most.Bars = append(most.Bars, bar(f.Library, f.P99Micros, duration(f.P99Micros*1e3)))
+		half.Bars = append(half.Bars, bar(f.Library, microseconds, f.P50Micros))
+		most.Bars = append(most.Bars, bar(f.Library, microseconds, f.P99Micros))
 	}
 	return svg.Chart{
 		Title:  fmt.Sprintf("How long a client waits at %s requests a second", count(openRate)),
@@ -117,17 +110,17 @@ func latencyChart(r *results) svg.Chart {
 }
 
 func heapChart(r *results) svg.Chart {
-	bytes, objects := svg.Panel{Title: "bytes on the heap, a session"}, svg.Panel{Title: "objects on the heap, a session"}
+	heap, number := svg.Panel{Title: "bytes on the heap, a session"}, svg.Panel{Title: "objects on the heap, a session"}
 	sessions := 0
 	for _, f := range r.Memory {
 		sessions = max(sessions, f.Sessions)
-		bytes.Bars = append(bytes.Bars, bar(f.Library, f.Heap, count(f.Heap)+" B"))
-		objects.Bars = append(objects.Bars, bar(f.Library, f.Objects, digits(f.Objects)))
+		heap.Bars = append(heap.Bars, bar(f.Library, bytesOf, f.Heap))
+		number.Bars = append(number.Bars, bar(f.Library, objects, f.Objects))
 	}
 	return svg.Chart{
 		Title:  fmt.Sprintf("Memory of %s sessions with five keys", count(float64(sessions))),
 		Note:   "After garbage collections; shorter is better. gin is measured with a tenth of the sessions.",
-		Panels: []svg.Panel{bytes, objects},
+		Panels: []svg.Panel{heap, number},
 	}
 }
 
@@ -135,8 +128,8 @@ func stallChart(r *results) svg.Chart {
 	p := svg.Panel{Title: "longest read"}
 	sessions := 0
 	for _, f := range r.Memory {
-		if sessions = max(sessions, f.Sessions); len(f.StallMillisRuns) > 0 {
-			p.Bars = append(p.Bars, bar(f.Library, f.StallMillis, duration(f.StallMillis*1e6)))
+		if sessions = max(sessions, f.Sessions); len(f.StallMillis) > 0 {
+			p.Bars = append(p.Bars, bar(f.Library, milliseconds, f.StallMillis))
 		}
 	}
 	return svg.Chart{
@@ -149,7 +142,7 @@ func stallChart(r *results) svg.Chart {
 func bytesChart(r *results) svg.Chart {
 	p := svg.Panel{Title: "bytes of Redis's memory, a session"}
 	for _, f := range r.Redis {
-		p.Bars = append(p.Bars, bar(f.Library, f.Bytes, count(f.Bytes)+" B"))
+		p.Bars = append(p.Bars, bar(f.Library, bytesOf, f.Bytes))
 	}
 	return svg.Chart{Title: "What a session of five keys takes in Redis", Note: "Used memory, with the tables of the keys; shorter is better.", Panels: []svg.Panel{p}}
 }

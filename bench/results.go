@@ -2,14 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"time"
 
 	"github.com/fxsession/sessions/bench/scale"
 )
 
-// results is everything that one run found. Medians and the single runs that
-// they are of are both there.
+// results is everything that one run found. Where a field holds a list, each
+// round of the run has added one to it, and what is published is the median.
 type results struct {
 	Quick    bool              `json:"quick"`
 	Began    time.Time         `json:"began"`
@@ -31,47 +32,47 @@ type requestFigures struct {
 	Library     string    `json:"library"`
 	Backend     string    `json:"backend"`
 	Scenario    scenario  `json:"scenario"`
-	Nanos       float64   `json:"ns"`
-	NanosRuns   []float64 `json:"ns_runs"`
+	Nanos       []float64 `json:"ns_runs"`
 	Allocations float64   `json:"allocations"`
 	Bytes       float64   `json:"bytes"`
 	RoundTrips  float64   `json:"round_trips"` // to Redis
 }
 
+func nanosOf(f requestFigures) float64       { return median(f.Nanos) }
+func allocationsOf(f requestFigures) float64 { return f.Allocations }
+func tripsOf(f requestFigures) float64       { return f.RoundTrips }
+
 // httpFigures is S3 over loopback HTTP; S2 for the bare handler.
 type httpFigures struct {
-	Library       string    `json:"library"`
-	PerSecond     float64   `json:"per_second"`
-	PerSecondRuns []float64 `json:"per_second_runs"`
+	Library   string    `json:"library"`
+	PerSecond []float64 `json:"per_second_runs"`
 	// P50 and P99 are at openRate requests a second, not at PerSecond.
-	P50Micros     float64   `json:"p50_us"`
-	P99Micros     float64   `json:"p99_us"`
-	P99MicrosRuns []float64 `json:"p99_us_runs"`
+	P50Micros []float64 `json:"p50_us_runs"`
+	P99Micros []float64 `json:"p99_us_runs"`
 }
 
 // memoryFigures is a store in memory with many sessions.
 type memoryFigures struct {
-	Library  string  `json:"library"`
-	Sessions int     `json:"sessions"`
-	Heap     float64 `json:"heap_bytes_per_session"`
-	Objects  float64 `json:"heap_objects_per_session"`
+	Library  string    `json:"library"`
+	Sessions int       `json:"sessions"`
+	Heap     []float64 `json:"heap_bytes_per_session_runs"`
+	Objects  []float64 `json:"heap_objects_per_session_runs"`
 	// CollectionMillis is how long one garbage collection takes.
-	CollectionMillis float64 `json:"collection_ms"`
+	CollectionMillis []float64 `json:"collection_ms_runs"`
 	// A store that never sweeps has no stalls.
-	StallMillis     float64   `json:"stall_ms,omitempty"`
-	StallMillisRuns []float64 `json:"stall_ms_runs,omitempty"`
-	IdleMillis      float64   `json:"stall_without_sweep_ms,omitempty"`
+	StallMillis []float64 `json:"stall_ms_runs,omitempty"`
+	IdleMillis  []float64 `json:"stall_without_sweep_ms_runs,omitempty"`
 }
 
 // redisFigures is what sessions of five keys cost a Redis.
 type redisFigures struct {
-	Library  string  `json:"library"`
-	Sessions int     `json:"sessions"`
-	Bytes    float64 `json:"bytes_per_session"` // of used memory, tables included
-	OneKey   float64 `json:"memory_usage"`      // what MEMORY USAGE says of one
+	Library  string    `json:"library"`
+	Sessions int       `json:"sessions"`
+	Bytes    []float64 `json:"bytes_per_session_runs"` // of used memory, tables included
+	OneKey   []float64 `json:"memory_usage_runs"`      // what MEMORY USAGE says of one
 	// Micros is what one request of a scenario takes of Redis's processor,
 	// with 16 clients at once.
-	Micros map[scenario]float64 `json:"processor_us,omitempty"`
+	Micros map[scenario][]float64 `json:"processor_us_runs,omitempty"`
 }
 
 // profileFigures says where the processor's time of a request goes.
@@ -88,12 +89,20 @@ type simulated struct {
 	Outcome scale.Outcome `json:"outcome"`
 }
 
-func (r *results) request(library string, sc scenario) (f requestFigures, ok bool) {
-	return find(r.Requests, func(f requestFigures) bool { return f.Library == library && f.Scenario == sc })
+// request gives a value of a library's request, NaN where it was not measured.
+func (r *results) request(library string, sc scenario, value func(requestFigures) float64) float64 {
+	f, ok := find(r.Requests, func(f requestFigures) bool { return f.Library == library && f.Scenario == sc })
+	if !ok {
+		return math.NaN()
+	}
+	return value(f)
 }
 
-func (r *results) http(library string) (httpFigures, bool) {
-	return find(r.HTTP, func(f httpFigures) bool { return f.Library == library })
+// perSecond is how many requests over HTTP a library answers, NaN where that was
+// not measured.
+func (r *results) perSecond(library string) float64 {
+	f, _ := find(r.HTTP, func(f httpFigures) bool { return f.Library == library })
+	return median(f.PerSecond)
 }
 
 func (r *results) memory(library string) (memoryFigures, bool) {

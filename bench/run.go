@@ -138,7 +138,7 @@ func (m *measuring) time() error {
 					}
 					for i := range m.results.Requests {
 						if f := &m.results.Requests[i]; f.Library == l.Name && f.Scenario == sc {
-							f.NanosRuns = append(f.NanosRuns, nanos)
+							f.Nanos = append(f.Nanos, nanos)
 						}
 					}
 				}
@@ -150,23 +150,17 @@ func (m *measuring) time() error {
 			m.bar.step(float64(len(l.Scenarios))*m.Request.Seconds()*1.1, "timing: "+l.Name)
 		}
 	}
-	for i := range m.results.Requests {
-		f := &m.results.Requests[i]
-		f.Nanos = median(f.NanosRuns)
-	}
 	return nil
 }
 
 // load fills in requests over HTTP.
 func (m *measuring) load() error {
 	var figures []*httpFigures
-	var p50s [][]float64
 	var mounted []library
 	for _, name := range overLoopback {
 		if l, ok := find(libraries(), func(l library) bool { return l.Name == name }); ok {
 			mounted = append(mounted, l)
 			figures = append(figures, &httpFigures{Library: name})
-			p50s = append(p50s, nil)
 		}
 	}
 	for range m.Rounds - 1 {
@@ -184,7 +178,7 @@ func (m *measuring) load() error {
 				if err != nil {
 					return err
 				}
-				f.PerSecondRuns = append(f.PerSecondRuns, closed.PerSecond)
+				f.PerSecond = append(f.PerSecond, closed.PerSecond)
 				return nil
 			})
 			if err != nil {
@@ -195,8 +189,8 @@ func (m *measuring) load() error {
 				if err != nil {
 					return err
 				}
-				f.P99MicrosRuns = append(f.P99MicrosRuns, float64(open.P99.Nanoseconds())/1e3)
-				p50s[i] = append(p50s[i], float64(open.P50.Nanoseconds())/1e3)
+				f.P50Micros = append(f.P50Micros, float64(open.P50.Nanoseconds())/1e3)
+				f.P99Micros = append(f.P99Micros, float64(open.P99.Nanoseconds())/1e3)
 				return nil
 			})
 			if err != nil {
@@ -205,8 +199,7 @@ func (m *measuring) load() error {
 			m.bar.step(2*m.HTTP.Seconds()+weightServe, "over HTTP: "+l.Name)
 		}
 	}
-	for i, f := range figures {
-		f.PerSecond, f.P99Micros, f.P50Micros = median(f.PerSecondRuns), median(f.P99MicrosRuns), median(p50s[i])
+	for _, f := range figures {
 		m.results.HTTP = append(m.results.HTTP, *f)
 	}
 	return nil
@@ -236,13 +229,13 @@ func (m *measuring) compute() error {
 	for i := range m.results.Redis {
 		f := &m.results.Redis[i]
 		l, _ := find(libraries(), func(l library) bool { return l.Name == f.Library })
-		f.Micros = map[scenario]float64{}
+		f.Micros = map[scenario][]float64{}
 		for _, sc := range computedFor {
 			micros, err := m.redis.computed(l, m.servers.redis, sc, m.Processor)
 			if err != nil {
 				return failure(err, l.Name, sc)
 			}
-			f.Micros[sc] = micros
+			f.Micros[sc] = append(f.Micros[sc], micros)
 			m.bar.step(m.Processor.Seconds(), "Redis's processor: "+l.Name)
 		}
 	}
@@ -284,11 +277,11 @@ func (m *measuring) crowds() error {
 		}
 		took[c.Name] = w.took
 		m.results.Memory = append(m.results.Memory, memoryFigures{
-			Library: c.Name, Sessions: sessions, Heap: w.bytes, Objects: w.objects, CollectionMillis: w.collection.Seconds() * 1e3,
+			Library: c.Name, Sessions: sessions,
+			Heap: []float64{w.bytes}, Objects: []float64{w.objects}, CollectionMillis: w.collections,
 		})
 		m.bar.step(m.weighSeconds(c), fmt.Sprintf("%d sessions: %s", sessions, c.Name))
 	}
-	idles := map[string][]float64{}
 	for range m.CrowdRounds {
 		for i, c := range crowds() {
 			if c.NeverSweeps {
@@ -303,10 +296,8 @@ func (m *measuring) crowds() error {
 			}
 			took[c.Name] = s.took
 			f := &m.results.Memory[i]
-			f.StallMillisRuns = append(f.StallMillisRuns, s.sweeping.Seconds()*1e3)
-			f.StallMillis = median(f.StallMillisRuns)
-			idles[c.Name] = append(idles[c.Name], s.idle.Seconds()*1e3)
-			f.IdleMillis = median(idles[c.Name])
+			f.StallMillis = append(f.StallMillis, s.sweeping.Seconds()*1e3)
+			f.IdleMillis = append(f.IdleMillis, s.idle.Seconds()*1e3)
 			m.bar.step(m.stallSeconds(c), fmt.Sprintf("sweeping %d sessions: %s", m.Sessions, c.Name))
 		}
 	}

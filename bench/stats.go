@@ -30,3 +30,12 @@ func percentile(all []time.Duration, p float64) time.Duration {
 	rank := int(math.Ceil(p * float64(len(all))))
 	return all[min(max(rank-1, 0), len(all)-1)]
 }
+
+// rounded gives x to so many digits.
+func rounded(x float64, n int) float64 {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return x
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(x)))-float64(n-1))
+	return math.Round(x/unit) * unit
+}

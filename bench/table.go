@@ -26,30 +26,34 @@ func (t *table) String() string { return t.b.String() }
 // none stands where there is no figure.
 const none = "–"
 
-// duration gives nanoseconds to three digits.
+// duration gives nanoseconds to two digits: the third is another in the next
+// round.
 func duration(nanos float64) string {
+	nanos = rounded(nanos, 2)
 	switch {
 	case math.IsNaN(nanos) || nanos < 0:
 		return none
-	case nanos < 999.5:
-		return digits(nanos) + " ns"
-	case nanos < 999.5e3:
-		return digits(nanos/1e3) + " µs"
-	case nanos < 999.5e6:
-		return digits(nanos/1e6) + " ms"
+	case nanos < 1e3:
+		return digits(nanos, 2) + " ns"
+	case nanos < 1e6:
+		return digits(nanos/1e3, 2) + " µs"
+	case nanos < 1e9:
+		return digits(nanos/1e6, 2) + " ms"
 	}
-	return digits(nanos/1e9) + " s"
+	return digits(nanos/1e9, 2) + " s"
 }
 
-// digits gives three of them.
-func digits(x float64) string {
-	switch {
-	case x >= 99.95:
-		return strconv.FormatFloat(x, 'f', 0, 64)
-	case x >= 9.995:
-		return strconv.FormatFloat(x, 'f', 1, 64)
+// digits gives a number to so many digits.
+func digits(x float64, n int) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return none
 	}
-	return strconv.FormatFloat(x, 'f', 2, 64)
+	x = rounded(x, n)
+	decimals := n - 1
+	if x != 0 {
+		decimals -= int(math.Floor(math.Log10(math.Abs(x))))
+	}
+	return strconv.FormatFloat(x, 'f', max(decimals, 0), 64)
 }
 
 // count gives a whole number with commas.
@@ -66,16 +70,34 @@ func count(x float64) string {
 
 // large gives bytes in the unit that fits.
 func large(bytes float64) string {
+	if math.IsNaN(bytes) {
+		return none
+	}
 	for _, unit := range []string{"B", "kB", "MB", "GB"} {
 		if bytes < 1000 {
-			return digits(bytes) + " " + unit
+			return digits(bytes, 3) + " " + unit
 		}
 		bytes /= 1000
 	}
-	return digits(bytes) + " TB"
+	return digits(bytes, 3) + " TB"
 }
 
-func times(ratio float64) string { return digits(ratio) + "x" }
+// These give a figure with its unit.
+func times(ratio float64) string    { return unit(digits(ratio, 2), "x") }
+func bytesOf(x float64) string      { return unit(count(x), " B") }
+func allocations(x float64) string  { return unit(count(x), " allocations") }
+func objects(x float64) string      { return digits(x, 2) }
+func perSecondOf(x float64) string  { return count(rounded(x, 2)) }
+func microseconds(x float64) string { return duration(x * 1e3) }
+func milliseconds(x float64) string { return duration(x * 1e6) }
+
+// unit puts a unit behind a figure, if there is one.
+func unit(figure, unit string) string {
+	if figure == none {
+		return none
+	}
+	return figure + unit
+}
 
 // describe says what was measured, where and when.
 func describe(r *results) string {
@@ -121,26 +143,30 @@ func requestTable(r *results) string {
 	for _, l := range namesIn(r.Requests, func(f requestFigures) string { return f.Library }) {
 		cells := []string{l}
 		for _, sc := range scenarios {
-			f, ok := r.request(l, sc)
-			if !ok {
-				cells = append(cells, none)
-				continue
-			}
-			cell := fmt.Sprintf("%s<br>%s allocs", duration(f.Nanos), count(f.Allocations))
-			if f.Backend == "redis" {
-				cell += fmt.Sprintf("<br>%s trips", strconv.FormatFloat(f.RoundTrips, 'f', -1, 64))
-			}
-			cells = append(cells, cell)
+			cells = append(cells, requestCell(r, l, sc))
 		}
 		t.row(cells...)
 	}
 	return t.String()
 }
 
+// requestCell is one library in one scenario.
+func requestCell(r *results, library string, sc scenario) string {
+	f, ok := find(r.Requests, func(f requestFigures) bool { return f.Library == library && f.Scenario == sc })
+	if !ok {
+		return none
+	}
+	cell := fmt.Sprintf("%s<br>%s allocs", duration(median(f.Nanos)), count(f.Allocations))
+	if f.Backend == "redis" {
+		cell += fmt.Sprintf("<br>%s trips", count(f.RoundTrips))
+	}
+	return cell
+}
+
 func httpTable(r *results) string {
 	t := newTable("library", "requests/s", fmt.Sprintf("p50 at %s/s", count(openRate)), fmt.Sprintf("p99 at %s/s", count(openRate)))
 	for _, f := range r.HTTP {
-		t.row(f.Library, count(f.PerSecond), duration(f.P50Micros*1e3), duration(f.P99Micros*1e3))
+		t.row(f.Library, perSecondOf(median(f.PerSecond)), microseconds(median(f.P50Micros)), microseconds(median(f.P99Micros)))
 	}
 	return t.String()
 }
@@ -148,11 +174,8 @@ func httpTable(r *results) string {
 func memoryTable(r *results) string {
 	t := newTable("library", "sessions", "heap a session", "heap objects a session", "a garbage collection", "longest read during a sweep", "longest read without one")
 	for _, f := range r.Memory {
-		stall, idle := none, none
-		if len(f.StallMillisRuns) > 0 {
-			stall, idle = duration(f.StallMillis*1e6), duration(f.IdleMillis*1e6)
-		}
-		t.row(f.Library, count(float64(f.Sessions)), count(f.Heap)+" B", digits(f.Objects), duration(f.CollectionMillis*1e6), stall, idle)
+		t.row(f.Library, count(float64(f.Sessions)), bytesOf(median(f.Heap)), objects(median(f.Objects)),
+			milliseconds(median(f.CollectionMillis)), milliseconds(median(f.StallMillis)), milliseconds(median(f.IdleMillis)))
 	}
 	return t.String()
 }
@@ -164,9 +187,9 @@ func redisTable(r *results) string {
 	}
 	t := newTable(heads...)
 	for _, f := range r.Redis {
-		cells := []string{f.Library, count(f.Bytes), count(f.OneKey)}
+		cells := []string{f.Library, count(median(f.Bytes)), count(median(f.OneKey))}
 		for _, sc := range computedFor {
-			cells = append(cells, duration(f.Micros[sc]*1e3))
+			cells = append(cells, microseconds(median(f.Micros[sc])))
 		}
 		t.row(cells...)
 	}
