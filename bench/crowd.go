@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -47,6 +48,48 @@ func crowds() []crowded {
 		{Name: fiberMemory, Open: crowdFiber, Every: fiberSweepsEvery},
 		{Name: ginMemory, Open: crowdGin, NeverSweeps: true},
 	}
+}
+
+func crowdOf(library string) crowded {
+	c, _ := find(crowds(), func(c crowded) bool { return c.Name == library })
+	return c
+}
+
+// crowds measures stores in memory that hold many sessions: their heap, and
+// their stalls.
+func (m *measuring) crowds() []step {
+	took := map[string]time.Duration{} // for the sessions to come in, the last time
+	for _, c := range crowds() {
+		sessions := m.Sessions
+		if c.NeverSweeps {
+			sessions /= 10 // they come in through requests, and would take minutes
+		}
+		m.results.Memory = append(m.results.Memory, memoryFigures{Library: c.Name, Sessions: sessions})
+	}
+	weighing := inTurn(1, pointers(m.results.Memory), func(f *memoryFigures) step {
+		return step{"a crowd: " + f.Library, 4e-6 * float64(m.Sessions), func() error {
+			w, err := weigh(crowdOf(f.Library), f.Sessions)
+			took[f.Library] = w.took
+			f.Heap, f.Objects, f.CollectionMillis = []float64{w.bytes}, []float64{w.objects}, w.collections
+			return err
+		}}
+	})
+	return append(weighing, inTurn(m.Rounds, pointers(m.results.Memory), func(f *memoryFigures) step {
+		c := crowdOf(f.Library)
+		if c.NeverSweeps {
+			return step{c.Name, 0, func() error { return nil }}
+		}
+		return step{"sweeping: " + c.Name, cmp.Or(c.Every.Seconds(), 3+6e-6*float64(m.Sessions)), func() error {
+			s, err := stalls(c, f.Sessions, took[c.Name])
+			for attempt := 1; attempt < 4 && errors.Is(err, errTooSlow); attempt++ {
+				s, err = stalls(c, f.Sessions, 2*s.took)
+			}
+			took[c.Name] = s.took
+			f.StallMillis = append(f.StallMillis, s.sweeping.Seconds()*1e3)
+			f.IdleMillis = append(f.IdleMillis, s.idle.Seconds()*1e3)
+			return err
+		}}
+	})...)
 }
 
 // weight is what a crowd takes of the heap, how long the garbage collector is busy

@@ -40,12 +40,12 @@ func runAsGenerator() bool {
 
 // run makes the load. The first fifth of the time warms up and does not count.
 func (l load) run() (loaded, error) {
-	times := make([][]time.Duration, clients)
-	errs := make([]error, clients)
+	times := make([][]time.Duration, len(l.Cookies))
+	errs := make([]error, len(l.Cookies))
 	begin := time.Now()
 	from, until := begin.Add(l.Duration/5), begin.Add(l.Duration)
 	var all sync.WaitGroup
-	for i := range clients {
+	for i := range l.Cookies {
 		all.Go(func() { times[i], errs[i] = l.connection(i, begin, from, until) })
 	}
 	all.Wait()
@@ -71,13 +71,13 @@ func (l load) connection(n int, begin, from, until time.Time) (times []time.Dura
 		return nil, err
 	}
 	defer conn.Close()
-	request := "GET " + l.Path + " HTTP/1.1\r\nHost: example.com\r\nCookie: " + l.Cookie + "\r\n\r\n"
+	request := "GET " + l.Path + " HTTP/1.1\r\nHost: example.com\r\nCookie: " + l.Cookies[n] + "\r\n\r\n"
 	answers := bufio.NewReader(conn)
 	due := begin
 	var every time.Duration
 	if l.Rate > 0 {
-		every = time.Duration(float64(clients) / l.Rate * float64(time.Second))
-		due = due.Add(every * time.Duration(n) / clients)
+		every = time.Duration(float64(len(l.Cookies)) / l.Rate * float64(time.Second))
+		due = due.Add(every * time.Duration(n) / time.Duration(len(l.Cookies)))
 	}
 	for {
 		if l.Rate > 0 {

@@ -3,11 +3,14 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
+	"io"
 	"math"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -237,11 +240,7 @@ func TestRoundTripsAreCountedOnTheWire(t *testing.T) {
 	server := testserver.Redis(t)
 	proxy := testserver.NewPlainProxy(t, server.Addr())
 	for name, want := range map[string]float64{rueidisGet: 1, rueidisDoCache: 0, scsRedigo: 1, gorillaRedis: 2, oursRedis: 1} {
-		l, ok := find(libraries(), func(l library) bool { return l.Name == name })
-		if !ok {
-			t.Fatalf("there is no %s", name)
-		}
-		if got, err := roundTrips(l, s3, proxy); err != nil || got != want {
+		if got, err := roundTrips(libraryNamed(name), s3, proxy); err != nil || got != want {
 			t.Errorf("%s: %v round trips, %v; want %v", name, got, err, want)
 		}
 	}
@@ -263,7 +262,8 @@ func TestTheGenerator(t *testing.T) {
 		<-time.After(pause)
 		answer(w, nil)
 	})}
-	closed, err := serve(s, "/", "a=b", 600*time.Millisecond, 0)
+	cookies := slices.Repeat([]string{"a=b"}, clients)
+	closed, err := serve(s, "/", cookies, 600*time.Millisecond, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestTheGenerator(t *testing.T) {
 		t.Errorf("closed: %+v, at most %v a second are possible", closed, most)
 	}
 	// Twice what the server can do: the longer it lasts, the longer the wait.
-	open, err := serve(s, "/", "a=b", 600*time.Millisecond, 2*clients/pause.Seconds())
+	open, err := serve(s, "/", cookies, 600*time.Millisecond, 2*clients/pause.Seconds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +279,7 @@ func TestTheGenerator(t *testing.T) {
 		t.Errorf("open: p99 is %s although requests pile up", open.P99)
 	}
 	failing := &site{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) })}
-	if _, err := serve(failing, "/", "a=b", 50*time.Millisecond, 0); err == nil || !strings.Contains(err.Error(), "418") {
+	if _, err := serve(failing, "/", cookies, 50*time.Millisecond, 0); err == nil || !strings.Contains(err.Error(), "418") {
 		t.Errorf("a server that answers 418: %v", err)
 	}
 }
@@ -287,13 +287,13 @@ func TestTheGenerator(t *testing.T) {
 func TestEveryKindOfSiteIsServed(t *testing.T) {
 	t.Parallel()
 	for _, l := range []library{ours()[0], fiberLibraries()[0]} {
-		err := visit(l, "", func(s *site, cookie string) error {
+		err := visit(l, "", clients, func(s *site, cookies []string) error {
 			listener, err := net.Listen("tcp4", "127.0.0.1:0")
 			if err != nil {
 				return err
 			}
 			defer serveOn(s, listener)()
-			got, err := load{listener.Addr().String(), "/S4", cookie, 50 * time.Millisecond, 0}.run()
+			got, err := load{listener.Addr().String(), "/S4", cookies, 50 * time.Millisecond, 0}.run()
 			if err == nil && got.PerSecond == 0 {
 				t.Errorf("%s answered nothing", l.Name)
 			}
@@ -380,15 +380,34 @@ func TestWhatRedisSaysOfSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer i.close()
-	l, _ := find(libraries(), func(l library) bool { return l.Name == oursRedis })
-	f, err := i.sizes(l, server.Addr(), 1000)
-	if err != nil || median(f.Bytes) < 150 || median(f.Bytes) > 1500 || median(f.OneKey) < 150 || median(f.OneKey) > 1.5*median(f.Bytes) {
-		t.Errorf("%+v, %v", f, err)
+	m := &measuring{plan: plan{Rounds: 1, InRedis: 1000, Processor: 50 * time.Millisecond}, servers: &servers{redis: server.Addr()}, redis: i, results: &results{}}
+	if err := do(m.inRedis(), io.Discard, false); err != nil {
+		t.Fatal(err)
 	}
-	for _, sc := range computedFor {
-		micros, err := i.computed(l, server.Addr(), sc, 50*time.Millisecond)
-		if err != nil || micros <= 0 || micros > 5000 {
-			t.Errorf("%s: %v µs, %v", sc, micros, err)
+	for _, f := range m.results.Redis {
+		size, one := median(f.Bytes), median(f.OneKey)
+		if !(size > 150 && size < 1500 && one > 150 && one < 1.5*size) {
+			t.Errorf("%s: %v bytes a session, %v a key", f.Library, size, one)
 		}
+		for _, sc := range computedFor {
+			if micros := median(f.Micros[sc]); !(micros >= 0 && micros < 5000) {
+				t.Errorf("%s, %s: %v µs", f.Library, sc, micros)
+			}
+		}
+	}
+}
+
+func TestEveryRoundBeginsWithAnother(t *testing.T) {
+	t.Parallel()
+	var got string
+	err := do(inTurn(4, []string{"a", "b", "c"}, func(s string) step {
+		return step{s, 1, func() error { got += s; return nil }}
+	}), io.Discard, false)
+	if want := "abcbcacababc"; got != want || err != nil {
+		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+	err = do([]step{{"the first", 1, func() error { return io.EOF }}, {"the second", 1, func() error { panic("it goes on") }}}, io.Discard, false)
+	if !errors.Is(err, io.EOF) || !strings.HasPrefix(err.Error(), "the first: ") {
+		t.Errorf("%v", err)
 	}
 }

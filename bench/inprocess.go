@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"runtime/debug"
@@ -55,20 +56,93 @@ func counted(c *caller, requests int) (allocations, bytes float64, err error) {
 	return allocations, bytes, nil
 }
 
-// visit opens a library, with a session in it, for measure, and closes it.
-func visit(l library, redis string, measure func(s *site, cookie string) error) error {
+// requests measures a request of each library in each of its scenarios: once
+// what is exact, and then in rounds how long it takes.
+func (m *measuring) requests() []step {
+	for _, l := range libraries() {
+		for _, sc := range l.Scenarios {
+			m.results.Requests = append(m.results.Requests, requestFigures{Library: l.Name, Backend: l.Backend, Scenario: sc})
+		}
+	}
+	return append(
+		inTurn(1, libraries(), func(l library) step {
+			return step{"counting: " + l.Name, 0.5, func() error { return m.eachScenario(l, m.count) }}
+		}),
+		inTurn(m.RequestRounds, libraries(), func(l library) step {
+			return step{"timing: " + l.Name, float64(len(l.Scenarios)) * m.Request.Seconds() * 1.1, func() error { return m.eachScenario(l, m.time) }}
+		})...)
+}
+
+// eachScenario calls f for each scenario of a library, with the session that it
+// is for.
+func (m *measuring) eachScenario(l library, f func(l library, c *caller, figures *requestFigures) error) error {
+	return m.visit(l, 1, func(s *site, cookies []string) error {
+		for _, figures := range pointers(m.results.Requests) {
+			if figures.Library != l.Name {
+				continue
+			}
+			c := callerFor(s, figures.Scenario, cookies[0])
+			if err := f(l, c, figures); err != nil {
+				return fmt.Errorf("%s: %w", figures.Scenario, err)
+			}
+			if figures.Scenario == s6 {
+				cookies[0] = c.cookie // the old one is dead
+			}
+		}
+		return nil
+	})
+}
+
+// count fills in what is exact.
+func (m *measuring) count(l library, c *caller, figures *requestFigures) (err error) {
+	requests := m.Counted
+	if l.Backend == "redis" {
+		requests /= 10
+	}
+	if figures.Allocations, figures.Bytes, err = counted(c, requests); err != nil || l.Backend != "redis" {
+		return err
+	}
+	figures.RoundTrips, err = roundTrips(l, figures.Scenario, m.servers.proxy)
+	return err
+}
+
+// time adds how long a request takes.
+func (m *measuring) time(_ library, c *caller, figures *requestFigures) error {
+	if _, err := timed(c, m.Request/10); err != nil { // warms up
+		return err
+	}
+	nanos, err := timed(c, m.Request)
+	figures.Nanos = append(figures.Nanos, nanos)
+	return err
+}
+
+// visit opens a library over a Redis without sessions, for measure, with some
+// sessions of its own.
+func (m *measuring) visit(l library, sessions int, measure func(s *site, cookies []string) error) error {
+	if l.Backend == "redis" {
+		if err := m.redis.flush(); err != nil {
+			return err
+		}
+	}
+	return visit(l, m.servers.redis, sessions, measure)
+}
+
+func visit(l library, redis string, sessions int, measure func(s *site, cookies []string) error) error {
 	s, err := l.Open(redis)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	cookie := "session=none" // a floor has no sessions
-	if l.hasSessions() {
-		if cookie, err = newCookie(s); err != nil {
-			return err
+	cookies := make([]string, sessions)
+	for i := range cookies {
+		cookies[i] = "session=none" // a floor has no sessions
+		if l.hasSessions() {
+			if cookies[i], err = newCookie(s); err != nil {
+				return err
+			}
 		}
 	}
-	return measure(s, cookie)
+	return measure(s, cookies)
 }
 
 func (l library) hasSessions() bool { return len(l.Scenarios) == len(scenarios) }

@@ -64,6 +64,11 @@ func libraries() []library {
 	return slices.Concat(ours(), scsLibraries(), gorillaLibraries(), ginLibraries(), fiberLibraries(), floors())
 }
 
+func libraryNamed(name string) library {
+	l, _ := find(libraries(), func(l library) bool { return l.Name == name })
+	return l
+}
+
 // The five keys of a session, and what they hold.
 const (
 	keyUser    = "user_id"

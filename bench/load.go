@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v3"
@@ -21,12 +22,59 @@ const clients = 16
 // same for all, and so few that the slowest library keeps up.
 const openRate = 4000
 
+// overLoopback are the libraries of the load test.
+var overLoopback = []string{
+	bareHandler, rueidisDoCache, rueidisGet, oursMemory, oursNear, oursRedis,
+	scsMemory, scsRedigo, scsGoRedis, gorillaRedis, ginRedis, fiberRedis,
+}
+
+// load measures requests over HTTP.
+func (m *measuring) load() []step {
+	for _, name := range overLoopback {
+		m.results.HTTP = append(m.results.HTTP, httpFigures{Library: name})
+	}
+	return inTurn(m.Rounds, pointers(m.results.HTTP), func(f *httpFigures) step {
+		return step{"over HTTP: " + f.Library, 2*m.HTTP.Seconds() + 0.2, func() error { return m.underLoad(f) }}
+	})
+}
+
+// underLoad adds what a library does over HTTP. The site is opened anew for each
+// kind of load, as that of fiber cannot be served twice.
+func (m *measuring) underLoad(f *httpFigures) error {
+	l := libraryNamed(f.Library)
+	sc := l.overHTTP()
+	err := m.visit(l, clients, func(s *site, cookies []string) error {
+		closed, err := serve(s, sc.path(), cookies, m.HTTP, 0)
+		f.PerSecond = append(f.PerSecond, closed.PerSecond)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.visit(l, clients, func(s *site, cookies []string) error {
+		open, err := serve(s, sc.path(), cookies, m.HTTP, openRate)
+		f.P50Micros = append(f.P50Micros, micros(open.P50))
+		f.P99Micros = append(f.P99Micros, micros(open.P99))
+		return err
+	})
+}
+
+// overHTTP is the scenario of the load test: S3, where the library has it.
+func (l library) overHTTP() scenario {
+	if slices.Contains(l.Scenarios, s3) {
+		return s3
+	}
+	return s2
+}
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+
 // load is what the generator is to do. It runs in a process of its own, so that
 // its memory is not the server's to collect.
 type load struct {
 	Address  string
 	Path     string
-	Cookie   string
+	Cookies  []string // one for each connection
 	Duration time.Duration
 	// Rate is how many requests begin in a second, whether those before them
 	// are answered or not; the time of one that had to wait for its connection
@@ -43,14 +91,14 @@ type loaded struct {
 }
 
 // serve runs s behind a loopback listener while under load.
-func serve(s *site, path, cookie string, d time.Duration, rate float64) (result loaded, err error) {
+func serve(s *site, path string, cookies []string, d time.Duration, rate float64) (result loaded, err error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return result, err
 	}
 	stop := serveOn(s, l)
 	defer stop()
-	return generate(load{l.Addr().String(), path, cookie, d, rate})
+	return generate(load{l.Addr().String(), path, cookies, d, rate})
 }
 
 func serveOn(s *site, l net.Listener) (stop func()) {

@@ -6,7 +6,6 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
-	"time"
 
 	pproffile "github.com/google/pprof/profile"
 )
@@ -39,16 +38,36 @@ var areas = []struct {
 
 const otherArea = "everything else"
 
-// profiled says where the time of one scenario goes.
-func profiled(l library, redis string, sc scenario, d time.Duration) (figures profileFigures, err error) {
-	figures = profileFigures{Library: l.Name, Scenario: sc}
-	err = visit(l, redis, func(s *site, cookie string) error {
-		c := callerFor(s, sc, cookie)
+// profiledFor are the scenarios whose profiles tell something: a near cache
+// changes what a read costs.
+func profiledFor(l library) []scenario {
+	if l.Name == oursNear {
+		return []scenario{s3}
+	}
+	return []scenario{s3, s5, s6, s7}
+}
+
+// profiles says where the time of this library goes.
+func (m *measuring) profiles() []step {
+	for _, l := range ours() {
+		for _, sc := range profiledFor(l) {
+			m.results.Profiles = append(m.results.Profiles, profileFigures{Library: l.Name, Scenario: sc})
+		}
+	}
+	return inTurn(1, pointers(m.results.Profiles), func(f *profileFigures) step {
+		return step{"profile: " + f.Library, m.Profile.Seconds(), func() error { return m.profile(f) }}
+	})
+}
+
+// profile fills in where the time of one scenario goes.
+func (m *measuring) profile(f *profileFigures) error {
+	return m.visit(libraryNamed(f.Library), 1, func(s *site, cookies []string) error {
+		c := callerFor(s, f.Scenario, cookies[0])
 		var file bytes.Buffer
 		if err := pprof.StartCPUProfile(&file); err != nil {
 			return err
 		}
-		_, err := timed(c, d)
+		_, err := timed(c, m.Profile)
 		pprof.StopCPUProfile()
 		if err != nil {
 			return err
@@ -57,10 +76,9 @@ func profiled(l library, redis string, sc scenario, d time.Duration) (figures pr
 		if err != nil {
 			return err
 		}
-		figures.Areas = byArea(p)
+		f.Areas = byArea(p)
 		return nil
 	})
-	return figures, err
 }
 
 // byArea gives the share of each area, the largest first.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -52,6 +53,16 @@ func (i *inspector) data() (float64, error) {
 	return used - buffers, err
 }
 
+// usage is what MEMORY USAGE says of any key.
+func (i *inspector) usage() (float64, error) {
+	key, err := i.client.Do(context.Background(), i.client.B().Randomkey().Build()).ToString()
+	if err != nil {
+		return 0, err
+	}
+	bytes, err := i.client.Do(context.Background(), i.client.B().MemoryUsage().Key(key).Samples(0).Build()).AsInt64()
+	return float64(bytes), err
+}
+
 // processor is the time that Redis has computed for.
 func (i *inspector) processor() (time.Duration, error) {
 	user, err := i.number("used_cpu_user")
@@ -62,35 +73,52 @@ func (i *inspector) processor() (time.Duration, error) {
 	return time.Duration((user + system) * float64(time.Second)), err
 }
 
-// sizes measures what sessions of five keys take in Redis.
-func (i *inspector) sizes(l library, redis string, sessions int) (result redisFigures, err error) {
-	result = redisFigures{Library: l.Name, Sessions: sessions}
-	if err := i.flush(); err != nil {
-		return result, err
+// computedFor are the scenarios whose cost for Redis is measured.
+var computedFor = []scenario{s3, s5, s6, s7}
+
+// inRedis measures what sessions cost a Redis: its memory, and its processor.
+func (m *measuring) inRedis() []step {
+	for _, l := range libraries() {
+		if l.Backend == "redis" && l.hasSessions() {
+			m.results.Redis = append(m.results.Redis, redisFigures{Library: l.Name, Sessions: m.InRedis, Micros: map[scenario][]float64{}})
+		}
 	}
-	err = visit(l, redis, func(s *site, _ string) error {
-		before, err := i.data()
+	return inTurn(m.Rounds, pointers(m.results.Redis), func(f *redisFigures) step {
+		seconds := 1e-4*float64(m.InRedis) + float64(len(computedFor))*m.Processor.Seconds()
+		return step{"in Redis: " + f.Library, seconds, func() error {
+			l := libraryNamed(f.Library)
+			if err := m.size(l, f); err != nil {
+				return err
+			}
+			for _, sc := range computedFor {
+				if err := m.compute(l, sc, f); err != nil {
+					return fmt.Errorf("%s: %w", sc, err)
+				}
+			}
+			return nil
+		}}
+	})
+}
+
+// size adds what sessions of five keys take in Redis.
+func (m *measuring) size(l library, f *redisFigures) error {
+	return m.visit(l, 1, func(s *site, _ []string) error {
+		before, err := m.redis.data()
 		if err != nil {
 			return err
 		}
-		if err := fillConcurrently(s, sessions); err != nil {
+		if err := fillConcurrently(s, f.Sessions); err != nil {
 			return err
 		}
-		after, err := i.data()
+		after, err := m.redis.data()
 		if err != nil {
 			return err
 		}
-		result.Bytes = append(result.Bytes, (after-before)/float64(sessions))
-		key, err := i.client.Do(context.Background(), i.client.B().Randomkey().Build()).ToString()
-		if err != nil {
-			return err
-		}
-		usage := i.client.B().MemoryUsage().Key(key).Samples(0).Build()
-		bytes, err := i.client.Do(context.Background(), usage).AsInt64()
-		result.OneKey = append(result.OneKey, float64(bytes))
+		one, err := m.redis.usage()
+		f.Bytes = append(f.Bytes, (after-before)/float64(f.Sessions))
+		f.OneKey = append(f.OneKey, one)
 		return err
 	})
-	return result, err
 }
 
 func fillConcurrently(s *site, sessions int) error {
@@ -105,50 +133,40 @@ func fillConcurrently(s *site, sessions int) error {
 	})
 }
 
-// computed measures what one request of a scenario takes of Redis's processor
-// while clients make them for d.
-func (i *inspector) computed(l library, redis string, sc scenario, d time.Duration) (micros float64, err error) {
-	if err := i.flush(); err != nil {
-		return 0, err
-	}
-	err = visit(l, redis, func(s *site, _ string) error {
-		callers := make([]*caller, clients)
-		for n := range callers {
-			cookie := ""
-			if l.hasSessions() {
-				if cookie, err = newCookie(s); err != nil {
-					return err
-				}
-			}
-			callers[n] = callerFor(s, sc, cookie)
-		}
-		before, err := i.processor()
+// compute adds what one request of a scenario takes of Redis's processor while
+// clients make them.
+func (m *measuring) compute(l library, sc scenario, f *redisFigures) error {
+	return m.visit(l, clients, func(s *site, cookies []string) error {
+		before, err := m.redis.processor()
 		if err != nil {
 			return err
 		}
-		requests := make([]int, clients)
-		begin := time.Now()
-		err = together(func(n int) error {
-			for time.Since(begin) < d {
-				if err := callers[n].once(); err != nil {
-					return err
-				}
-				requests[n]++
-			}
-			return nil
-		})
+		requests, err := requestsDuring(m.Processor, s, sc, cookies)
 		if err != nil {
 			return err
 		}
-		after, err := i.processor()
-		total := 0
-		for _, n := range requests {
-			total += n
-		}
-		micros = float64((after - before).Nanoseconds()) / 1e3 / float64(total)
+		after, err := m.redis.processor()
+		f.Micros[sc] = append(f.Micros[sc], micros(after-before)/float64(requests))
 		return err
 	})
-	return micros, err
+}
+
+// requestsDuring makes requests of a scenario for d, a client for each cookie,
+// and counts them.
+func requestsDuring(d time.Duration, s *site, sc scenario, cookies []string) (int, error) {
+	var made atomic.Int64
+	begin := time.Now()
+	err := together(func(n int) error {
+		c := callerFor(s, sc, cookies[n])
+		for time.Since(begin) < d {
+			if err := c.once(); err != nil {
+				return err
+			}
+			made.Add(1)
+		}
+		return nil
+	})
+	return int(made.Load()), err
 }
 
 // together calls f for every client at once.
