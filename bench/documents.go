@@ -18,8 +18,8 @@ import (
 func writeDocuments(r *results, folder string) error {
 	for name, parts := range map[string]map[string]string{
 		"performance.md": {
-			"run": describe(r), "goals": goalTable(r), "missed": missed(r), "cost": costTable(r), "http": httpTable(r),
-			"memory": memoryTable(r), "redis": redisTable(r), "profile": profileTable(r),
+			"run": describe(r), "goals": goalTable(r), "missed": missed(r), "cost": costTable(r), "http": httpTable(r, medianOf),
+			"memory": memoryTable(r, medianOf), "redis": redisTable(r, medianOf), "spread": spreadTable(r), "profile": profileTable(r),
 		},
 		"scale.md": {
 			"run": describe(r), "measured": measuredTable(r), "nodes": nodesTable(r),
@@ -103,7 +103,7 @@ func measuredTable(r *results) string {
 	t.row("Redis's processor, a request that writes", microseconds(m.WriteMicros))
 	t.row("bytes of a session in memory", count(median(heap.Heap)))
 	t.row("simulated: extensions of a TTL, a request", fmt.Sprintf("%.4f", r.Simulations[0].Outcome.Extensions))
-	t.row("simulated: reads that a near cache answers", fmt.Sprintf("%.0f %%", 100*r.Simulations[0].Outcome.CacheHits))
+	t.row("simulated: reads that a near cache answers", percent(r.Simulations[0].Outcome.CacheHits))
 	return t.String()
 }
 

@@ -111,7 +111,7 @@ func processorTime(r *results, library string, sc scenario) []string {
 	}
 	var shares []string
 	for _, a := range areas[:min(3, len(areas))] {
-		shares = append(shares, fmt.Sprintf("%s %.0f %%", a.Name, 100*a.Share))
+		shares = append(shares, a.Name+" "+percent(a.Share))
 	}
 	return []string{"The processor's time: " + strings.Join(shares, ", ") + "."}
 }

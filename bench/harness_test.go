@@ -76,6 +76,28 @@ func TestFiguresAreWrittenForPeople(t *testing.T) {
 	}
 }
 
+func TestTheSpreadOfRounds(t *testing.T) {
+	t.Parallel()
+	for got, want := range map[string]string{
+		withSpread(duration, []float64{105e3, 63e3, 121e3}):  "110 µs (63–120 µs)",
+		withSpread(duration, []float64{950, 830, 1100}):      "950 ns (830 ns–1.1 µs)",
+		withSpread(count, []float64{49_000, 48_000, 51_000}): "49,000 (48,000–51,000)",
+		withSpread(duration, []float64{105e3}):               "110 µs",
+		withSpread(duration, nil):                            none,
+		medianOf(duration, []float64{105e3, 63e3, 121e3}):    "110 µs",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	got := spreadTable(&results{HTTP: []httpFigures{
+		{Library: "a", PerSecond: []float64{100, 90, 110}}, {Library: "b", PerSecond: []float64{100, 50, 150}}, {Library: "c", PerSecond: []float64{100, 70, 110}},
+	}})
+	if want := "| requests/s over HTTP | 3 | 40 % | 100 % | b |\n"; !strings.HasSuffix(got, want) || strings.Count(got, "\n") != 3 {
+		t.Errorf("%s\nwant nothing but %s", got, want)
+	}
+}
+
 // loop gives a caller of f.
 func loop(f func()) *caller {
 	return newCaller(&site{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { f() })}, "/", "a=b", false)

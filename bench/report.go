@@ -23,13 +23,16 @@ func writeReport(r *results, folder string) error {
 	return nil
 }
 
+// ofRounds says what the figures beside the bars are.
+const ofRounds = "Medians (lowest–highest round)."
+
 // charts are by the names of their files.
 func charts(r *results) map[string]svg.Chart {
 	return map[string]svg.Chart{
 		"memory": requestChart(r, "One request, sessions in memory",
-			"Time of one request without HTTP; shorter is better. A cookie store keeps the session in the cookie.", "memory", "cookie"),
+			"Time of one request without HTTP; shorter is better. "+ofRounds+" A cookie store keeps the session in the cookie.", "memory", "cookie"),
 		"redis": requestChart(r, "One request, sessions in Redis",
-			"Time of one request without HTTP, Redis on loopback; shorter is better.", "redis"),
+			"Time of one request without HTTP, Redis on loopback; shorter is better. "+ofRounds, "redis"),
 		"allocations": allocationChart(r),
 		"trips":       tripChart(r),
 		"http":        httpChart(r),
@@ -75,10 +78,11 @@ func panels(r *results, show func(float64) string, runs func(requestFigures) []f
 	return all
 }
 
-// bar is one of a median, in the colour of its library.
+// bar is one of a median, in the colour of its library. Its text has the lowest
+// and the highest round, too.
 func bar(library string, show func(float64) string, runs []float64) svg.Bar {
 	return svg.Bar{
-		Name: library, Value: median(runs), Text: show(median(runs)),
+		Name: library, Value: median(runs), Text: withSpread(show, runs),
 		Mark:  slices.Contains([]string{oursMemory, oursRedis, oursNear}, library),
 		Floor: slices.Contains([]string{bareHandler, rueidisGet, rueidisDoCache}, library),
 	}
@@ -91,7 +95,7 @@ func httpChart(r *results) svg.Chart {
 	}
 	return svg.Chart{
 		Title:  "Requests a second over HTTP",
-		Note:   fmt.Sprintf("Loopback, %d connections that ask again as soon as they are answered; longer is better. The generator and Redis share the cores with the server. The bare handler reads nothing.", clients),
+		Note:   fmt.Sprintf("Loopback, %d connections that ask again as soon as they are answered; longer is better. "+ofRounds+" The generator and Redis share the cores with the server. The bare handler reads nothing.", clients),
 		Panels: []svg.Panel{p},
 	}
 }
@@ -104,7 +108,7 @@ func latencyChart(r *results) svg.Chart {
 	}
 	return svg.Chart{
 		Title:  fmt.Sprintf("How long a client waits at %s requests a second", count(openRate)),
-		Note:   "Over loopback HTTP, S3. Requests begin by the clock, whether earlier ones are answered or not; waiting for a connection counts. Shorter is better.",
+		Note:   "Over loopback HTTP, S3. Requests begin by the clock, whether earlier ones are answered or not; waiting for a connection counts. Shorter is better. " + ofRounds,
 		Panels: []svg.Panel{half, most},
 	}
 }
@@ -119,7 +123,7 @@ func heapChart(r *results) svg.Chart {
 	}
 	return svg.Chart{
 		Title:  fmt.Sprintf("Memory of %s sessions with five keys", count(float64(sessions))),
-		Note:   "After garbage collections; shorter is better. gin is measured with a tenth of the sessions.",
+		Note:   "After garbage collections; shorter is better. " + ofRounds + " gin is measured with a tenth of the sessions.",
 		Panels: []svg.Panel{heap, number},
 	}
 }
@@ -134,7 +138,7 @@ func stallChart(r *results) svg.Chart {
 	}
 	return svg.Chart{
 		Title:  fmt.Sprintf("Longest wait of a reader while a tenth of %s sessions is swept", count(float64(sessions))),
-		Note:   "One reader reads one living session after the other. Shorter is better.",
+		Note:   "One reader reads one living session after the other. Shorter is better. " + ofRounds,
 		Panels: []svg.Panel{p},
 	}
 }
@@ -144,7 +148,7 @@ func bytesChart(r *results) svg.Chart {
 	for _, f := range r.Redis {
 		p.Bars = append(p.Bars, bar(f.Library, bytesOf, f.Bytes))
 	}
-	return svg.Chart{Title: "What a session of five keys takes in Redis", Note: "Used memory, with the tables of the keys; shorter is better.", Panels: []svg.Panel{p}}
+	return svg.Chart{Title: "What a session of five keys takes in Redis", Note: "Used memory, with the tables of the keys; shorter is better. " + ofRounds, Panels: []svg.Panel{p}}
 }
 
 // namesIn gives each name once, in the order in which they come.

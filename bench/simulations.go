@@ -50,7 +50,7 @@ func simulationTable(all []simulated) string {
 	for _, s := range all {
 		o := s.Outcome
 		t.row(s.Name, count(float64(o.Requests)), fmt.Sprintf("%.4f", o.Extensions), count(float64(o.Expired)),
-			fmt.Sprintf("%.3f %%", 100*o.DeadOnDisk), fmt.Sprintf("%.0f %%", 100*o.CacheHits), count(o.CacheEntries))
+			fmt.Sprintf("%.3f %%", 100*o.DeadOnDisk), percent(o.CacheHits), count(o.CacheEntries))
 	}
 	return t.String()
 }

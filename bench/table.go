@@ -110,17 +110,19 @@ func describe(r *results) string {
 		kind, r.Took.Round(time.Second), m.Processor, m.Cores, cmp.Or(m.Platform, none), m.Go, m.Redis, r.Began.Format("2006-01-02 15:04 MST"))
 }
 
-// wholeTable is results/table.md: every median.
+// wholeTable is results/table.md: every median, and the lowest and the highest
+// round.
 func wholeTable(r *results) string {
 	var b strings.Builder
 	b.WriteString("# What was measured\n\n" + describe(r))
-	b.WriteString("Written by `go run -C bench .`; [results.json](results.json) has every single run, and [performance.md](../../docs/performance.md) says how to read this.\n")
+	b.WriteString("Written by `go run -C bench .`; [results.json](results.json) has every round, and [performance.md](../../docs/performance.md) says how to read this. Figures are medians; in parentheses are the lowest and the highest round.\n")
 	section := func(title, text string) { fmt.Fprintf(&b, "\n## %s\n\n%s", title, text) }
 	section("Goals", goalTable(r))
 	section("One request, without HTTP", "Time, allocations and round trips to Redis. S1 to S7 are:\n\n"+scenarioList()+"\n"+requestTable(r))
-	section("Over HTTP", httpTable(r))
-	section("Many sessions in memory", memoryTable(r))
-	section("In Redis", redisTable(r))
+	section("Over HTTP", httpTable(r, withSpread))
+	section("Many sessions in memory", memoryTable(r, withSpread))
+	section("In Redis", redisTable(r, withSpread))
+	section("How far the rounds lie apart", spreadTable(r))
 	section("Where the time goes", profileTable(r))
 	section("Versions", versionTable(r))
 	return b.String()
@@ -156,40 +158,40 @@ func requestCell(r *results, library string, sc scenario) string {
 	if !ok {
 		return none
 	}
-	cell := fmt.Sprintf("%s<br>%s allocs", duration(median(f.Nanos)), count(f.Allocations))
+	cell := fmt.Sprintf("%s<br>%s allocs", withSpread(duration, f.Nanos), count(f.Allocations))
 	if f.Backend == "redis" {
 		cell += fmt.Sprintf("<br>%s trips", count(f.RoundTrips))
 	}
 	return cell
 }
 
-func httpTable(r *results) string {
+func httpTable(r *results, shown shown) string {
 	t := newTable("library", "requests/s", fmt.Sprintf("p50 at %s/s", count(openRate)), fmt.Sprintf("p99 at %s/s", count(openRate)))
 	for _, f := range r.HTTP {
-		t.row(f.Library, perSecondOf(median(f.PerSecond)), microseconds(median(f.P50Micros)), microseconds(median(f.P99Micros)))
+		t.row(f.Library, shown(perSecondOf, f.PerSecond), shown(microseconds, f.P50Micros), shown(microseconds, f.P99Micros))
 	}
 	return t.String()
 }
 
-func memoryTable(r *results) string {
+func memoryTable(r *results, shown shown) string {
 	t := newTable("library", "sessions", "heap a session", "heap objects a session", "a garbage collection", "longest read during a sweep", "longest read without one")
 	for _, f := range r.Memory {
-		t.row(f.Library, count(float64(f.Sessions)), bytesOf(median(f.Heap)), objects(median(f.Objects)),
-			milliseconds(median(f.CollectionMillis)), milliseconds(median(f.StallMillis)), milliseconds(median(f.IdleMillis)))
+		t.row(f.Library, count(float64(f.Sessions)), shown(bytesOf, f.Heap), shown(objects, f.Objects),
+			shown(milliseconds, f.CollectionMillis), shown(milliseconds, f.StallMillis), shown(milliseconds, f.IdleMillis))
 	}
 	return t.String()
 }
 
-func redisTable(r *results) string {
+func redisTable(r *results, shown shown) string {
 	heads := []string{"library", "bytes a session", "MEMORY USAGE of one"}
 	for _, sc := range computedFor {
 		heads = append(heads, "processor, "+string(sc))
 	}
 	t := newTable(heads...)
 	for _, f := range r.Redis {
-		cells := []string{f.Library, count(median(f.Bytes)), count(median(f.OneKey))}
+		cells := []string{f.Library, shown(count, f.Bytes), shown(count, f.OneKey)}
 		for _, sc := range computedFor {
-			cells = append(cells, microseconds(median(f.Micros[sc])))
+			cells = append(cells, shown(microseconds, f.Micros[sc]))
 		}
 		t.row(cells...)
 	}
@@ -214,7 +216,7 @@ func profileTable(r *results) string {
 				cells = append(cells, none)
 				continue
 			}
-			cells = append(cells, fmt.Sprintf("%.0f %%", 100*a.Share))
+			cells = append(cells, percent(a.Share))
 		}
 		t.row(cells...)
 	}
