@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,35 +41,47 @@ func runAsGenerator() bool {
 
 // run makes the load. The first fifth of the time warms up and does not count.
 func (l load) run() (loaded, error) {
-	times := make([][]time.Duration, len(l.Cookies))
+	connections := make([]connection, len(l.Cookies))
 	errs := make([]error, len(l.Cookies))
 	begin := time.Now()
 	from, until := begin.Add(l.Duration/5), begin.Add(l.Duration)
 	var all sync.WaitGroup
-	for i := range l.Cookies {
-		all.Go(func() { times[i], errs[i] = l.connection(i, begin, from, until) })
+	for i := range connections {
+		all.Go(func() { errs[i] = connections[i].run(l, i, begin, from, until) })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return loaded{}, err
 	}
-	var merged []time.Duration
-	for _, t := range times {
-		merged = append(merged, t...)
+	var times, late []time.Duration
+	for _, c := range connections {
+		times = append(times, c.times...)
+		late = append(late, c.late...)
 	}
 	return loaded{
-		PerSecond: float64(len(merged)) / until.Sub(from).Seconds(),
-		P50:       percentile(merged, 0.50),
-		P99:       percentile(merged, 0.99),
+		PerSecond: float64(len(times)) / until.Sub(from).Seconds(),
+		P50:       percentile(times, 0.50),
+		P99:       percentile(times, 0.99),
+		LateP50:   percentile(late, 0.50),
+		LateP99:   percentile(late, 0.99),
 	}, nil
 }
 
-// connection asks over one connection until the end and returns how long each
-// request took that began after from.
-func (l load) connection(n int, begin, from, until time.Time) (times []time.Duration, err error) {
-	conn, err := net.Dial("tcp", l.Address)
+// connection is what came of one.
+type connection struct {
+	times []time.Duration // of the requests that began after from
+	late  []time.Duration // how much too late they began, where the connection was free before
+}
+
+// run asks over the nth connection until the end. It has a thread to itself,
+// which sleeps and reads in the kernel: the scheduler of goroutines would add to
+// what is measured.
+func (c *connection) run(l load, n int, begin, from, until time.Time) error {
+	runtime.LockOSThread()
+	ownThread()
+	conn, err := dial(l.Address)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Close()
 	request := "GET " + l.Path + " HTTP/1.1\r\nHost: example.com\r\nCookie: " + l.Cookies[n] + "\r\n\r\n"
@@ -80,25 +93,46 @@ func (l load) connection(n int, begin, from, until time.Time) (times []time.Dura
 		due = due.Add(every * time.Duration(n) / time.Duration(len(l.Cookies)))
 	}
 	for {
-		if l.Rate > 0 {
-			time.Sleep(time.Until(due))
-		} else {
-			due = time.Now()
+		now := time.Now()
+		if l.Rate == 0 {
+			due = now
 		}
 		if !due.Before(until) {
-			return times, nil
+			return nil
+		}
+		counts := !due.Before(from)
+		if now.Before(due) {
+			sleepUntil(due)
+			if counts {
+				c.late = append(c.late, time.Since(due))
+			}
 		}
 		if _, err := io.WriteString(conn, request); err != nil {
-			return nil, err
+			return err
 		}
 		if err := readAnswer(answers); err != nil {
-			return nil, err
+			return err
 		}
-		if !due.Before(from) {
-			times = append(times, time.Since(due))
+		if counts {
+			c.times = append(c.times, time.Since(due))
 		}
 		due = due.Add(every)
 	}
+}
+
+// dial connects. What it returns blocks the thread that reads it.
+func dial(address string) (*os.File, error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() // the file is another one, of the same connection
+	file, err := conn.(*net.TCPConn).File()
+	if err != nil {
+		return nil, err
+	}
+	file.Fd() // makes it block
+	return file, nil
 }
 
 // readAnswer reads one answer with a Content-Length. One that is not 200 is an

@@ -297,8 +297,8 @@ func TestTheGenerator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if open.P99 < 5*pause {
-		t.Errorf("open: p99 is %s although requests pile up", open.P99)
+	if open.P99 < 5*pause || open.LateP50 > open.P50 {
+		t.Errorf("open: %+v although requests pile up", open)
 	}
 	failing := &site{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusTeapot) })}
 	if _, err := serve(failing, "/", cookies, 50*time.Millisecond, 0); err == nil || !strings.Contains(err.Error(), "418") {

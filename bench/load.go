@@ -55,6 +55,8 @@ func (m *measuring) underLoad(f *httpFigures) error {
 		open, err := serve(s, sc.path(), cookies, m.HTTP, openRate)
 		f.P50Micros = append(f.P50Micros, micros(open.P50))
 		f.P99Micros = append(f.P99Micros, micros(open.P99))
+		f.LateP50Micros = append(f.LateP50Micros, micros(open.LateP50))
+		f.LateP99Micros = append(f.LateP99Micros, micros(open.LateP99))
 		return err
 	})
 }
@@ -88,6 +90,10 @@ type loaded struct {
 	PerSecond float64       `json:"per_second"`
 	P50       time.Duration `json:"p50_ns"`
 	P99       time.Duration `json:"p99_ns"`
+	// LateP50 and LateP99 are how much later than by the clock the generator
+	// itself began requests.
+	LateP50 time.Duration `json:"late_p50_ns"`
+	LateP99 time.Duration `json:"late_p99_ns"`
 }
 
 // serve runs s behind a loopback listener while under load.
@@ -137,7 +143,8 @@ func generate(l load) (result loaded, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), l.Duration+30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program)
-	cmd.Env = append(os.Environ(), generatorVariable+"="+string(order), "GOMAXPROCS=1")
+	// Each connection can have its thread at once, and there is one for the rest.
+	cmd.Env = append(os.Environ(), generatorVariable+"="+string(order), fmt.Sprintf("GOMAXPROCS=%d", len(l.Cookies)+1))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -49,6 +49,9 @@ type httpFigures struct {
 	// P50 and P99 are at openRate requests a second, not at PerSecond.
 	P50Micros []float64 `json:"p50_us_runs"`
 	P99Micros []float64 `json:"p99_us_runs"`
+	// The generator's own part in them: how late requests began.
+	LateP50Micros []float64 `json:"late_p50_us_runs"`
+	LateP99Micros []float64 `json:"late_p99_us_runs"`
 }
 
 // memoryFigures is a store in memory with many sessions.

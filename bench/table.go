@@ -166,9 +166,11 @@ func requestCell(r *results, library string, sc scenario) string {
 }
 
 func httpTable(r *results, shown shown) string {
-	t := newTable("library", "requests/s", fmt.Sprintf("p50 at %s/s", count(openRate)), fmt.Sprintf("p99 at %s/s", count(openRate)))
+	at := fmt.Sprintf(" at %s/s", count(openRate))
+	t := newTable("library", "requests/s", "p50"+at, "p99"+at, "generator late, p50", "generator late, p99")
 	for _, f := range r.HTTP {
-		t.row(f.Library, shown(perSecondOf, f.PerSecond), shown(microseconds, f.P50Micros), shown(microseconds, f.P99Micros))
+		t.row(f.Library, shown(perSecondOf, f.PerSecond), shown(microseconds, f.P50Micros), shown(microseconds, f.P99Micros),
+			shown(microseconds, f.LateP50Micros), shown(microseconds, f.LateP99Micros))
 	}
 	return t.String()
 }
