@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,37 +10,32 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
-
-	"github.com/fxsession/sessions/internal/testkit"
 )
 
 // caller makes one request after the other to a site in the process, without a
-// network, and keeps the cookie as a browser does: S6 needs the new one.
+// network, and keeps the cookie as a browser does: S6 needs the new one. It
+// allocates nothing, so that what is counted is the site's.
 type caller struct {
-	call   func(cookie string) (status int, setCookie string)
-	cookie string // name=value, "" for none
-	follow bool   // take the cookie of each answer
+	call   func(follow bool) (status int)
+	cookie func() string // name=value, "" for none
+	follow bool          // take the cookie of each answer
 }
 
 // newCaller makes a caller of path with a cookie.
 func newCaller(s *site, path, cookie string, follow bool) *caller {
-	c := &caller{cookie: cookie, follow: follow}
+	c := &caller{follow: follow}
 	if s.Fiber != nil {
-		c.call = fiberCall(s, path)
+		c.call, c.cookie = fiberCall(s.Fiber.Handler(), path, cookie)
 	} else {
-		c.call = httpCall(s.Handler, path)
+		c.call, c.cookie = httpCall(s.Handler, path, cookie)
 	}
 	return c
 }
 
 // once makes one request.
 func (c *caller) once() error {
-	status, set := c.call(c.cookie)
-	if status != http.StatusOK {
+	if status := c.call(c.follow); status != http.StatusOK {
 		return fmt.Errorf("it answered with status %d", status)
-	}
-	if c.follow && set != "" {
-		c.cookie, _, _ = strings.Cut(set, ";")
 	}
 	return nil
 }
@@ -50,19 +46,22 @@ func newCookie(s *site) (string, error) {
 	if err := c.once(); err != nil {
 		return "", err
 	}
-	if c.cookie == "" {
+	cookie := c.cookie()
+	if cookie == "" {
 		return "", errors.New("it set no cookie")
 	}
-	return c.cookie, nil
+	return cookie, nil
 }
 
-// sink is a ResponseWriter that keeps the status.
+// sink is a ResponseWriter that costs nothing.
 type sink struct {
-	testkit.Sink
+	header http.Header
 	status int
 }
 
-func (w *sink) WriteHeader(status int) { w.status = status }
+func (w *sink) Header() http.Header         { return w.header }
+func (w *sink) Write(p []byte) (int, error) { return len(p), nil }
+func (w *sink) WriteHeader(status int)      { w.status = status }
 
 // requestContext is that of all requests. It can be cancelled, as a server
 // cancels that of a client which has gone: what reaches out to Redis for a
@@ -70,51 +69,56 @@ func (w *sink) WriteHeader(status int) { w.status = status }
 // would spare it.
 var requestContext, endRequests = context.WithCancel(context.Background())
 
-func httpCall(h http.Handler, path string) func(string) (int, string) {
+func httpCall(h http.Handler, path, cookie string) (call func(bool) int, current func() string) {
 	template := httptest.NewRequestWithContext(requestContext, http.MethodGet, path, nil)
-	w := &sink{Sink: testkit.Sink{}}
+	w := &sink{header: http.Header{}}
 	request := new(http.Request)
-	cookies := []string{""}
-	return func(cookie string) (int, string) {
-		clear(w.Sink)
+	cookies := []string{cookie}
+	call = func(follow bool) int {
+		clear(w.header)
 		w.status = http.StatusOK
 		// Some libraries keep what they have loaded in the request, so that
 		// each gets a new one.
 		*request = *template
-		if cookie != "" {
-			cookies[0] = cookie
+		if cookies[0] != "" {
 			request.Header["Cookie"] = cookies
 		}
 		h.ServeHTTP(w, request)
-		set := w.Sink["Set-Cookie"]
-		if len(set) == 0 {
-			return w.status, ""
+		if set := w.header["Set-Cookie"]; follow && len(set) > 0 {
+			cookies[0], _, _ = strings.Cut(set[len(set)-1], ";")
 		}
-		return w.status, set[len(set)-1]
+		return w.status
 	}
+	return call, func() string { return cookies[0] }
 }
 
-func fiberCall(s *site, path string) func(string) (int, string) {
-	handler := s.Fiber.Handler()
+func fiberCall(handler fasthttp.RequestHandler, path, cookie string) (call func(bool) int, current func() string) {
 	var request fasthttp.Request
 	request.SetRequestURI(path)
 	request.Header.SetHost("example.com")
+	var kept []byte
+	keep := func(cookie []byte) {
+		kept = append(kept[:0], cookie...)
+		request.Header.DelAllCookies() // to set would add to them
+		request.Header.SetBytesV("Cookie", kept)
+	}
+	if cookie != "" {
+		keep([]byte(cookie))
+	}
 	var ctx fasthttp.RequestCtx
-	sent := ""
-	return func(cookie string) (int, string) {
-		if cookie != sent {
-			request.Header.DelAllCookies() // Set would add to them
-			request.Header.Set("Cookie", cookie)
-			sent = cookie
-		}
+	ctx.Init(&request, nil, nil)
+	call = func(follow bool) int {
 		ctx.Response.Reset()
 		ctx.ResetUserValues()
-		ctx.Init(&request, nil, nil)
+		request.CopyTo(&ctx.Request)
 		handler(&ctx)
-		var set string // Peek would give the name alone
-		for _, value := range ctx.Response.Header.Cookies() {
-			set = string(value)
+		if follow {
+			for _, set := range ctx.Response.Header.Cookies() {
+				value, _, _ := bytes.Cut(set, []byte(";"))
+				keep(value)
+			}
 		}
-		return ctx.Response.StatusCode(), set
+		return ctx.Response.StatusCode()
 	}
+	return call, func() string { return string(kept) }
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	pproffile "github.com/google/pprof/profile"
+	"github.com/valyala/fasthttp"
 
 	"github.com/fxsession/sessions/internal/testserver"
 )
@@ -123,6 +124,23 @@ func TestAllocationsAreCounted(t *testing.T) { // not parallel: it counts what t
 	allocations, size, err := counted(loop(func() { keep = make([]byte, 1000); _ = bytes.Clone(keep) }), 1000)
 	if err != nil || allocations-base != 2 || size < 2000 {
 		t.Errorf("%v allocations of %v bytes above %v, %v; want 2", allocations, size, base, err)
+	}
+}
+
+func TestACallerAllocatesNothing(t *testing.T) { // not parallel: it counts what the whole process allocates
+	cookie := []string{"session=a-new-one; Path=/"}
+	plain := &site{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header()["Set-Cookie"] = cookie })}
+	call, current := fiberCall(func(c *fasthttp.RequestCtx) { c.Response.Header.Set("Set-Cookie", cookie[0]) }, "/", "session=old")
+	for name, c := range map[string]*caller{
+		"net/http": newCaller(plain, "/", "session=old", true),
+		"fasthttp": {call, current, true},
+	} {
+		if allocations, _, err := counted(c, 1000); err != nil || allocations != 0 {
+			t.Errorf("%s: %v allocations, %v", name, allocations, err)
+		}
+		if got := c.cookie(); got != "session=a-new-one" {
+			t.Errorf("%s: the cookie is %q", name, got)
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func (m *measuring) eachScenario(l library, f func(l library, c *caller, figures
 				return fmt.Errorf("%s: %w", figures.Scenario, err)
 			}
 			if figures.Scenario == s6 {
-				cookies[0] = c.cookie // the old one is dead
+				cookies[0] = c.cookie() // the old one is dead
 			}
 		}
 		return nil

@@ -24,7 +24,7 @@ func TestEveryLibraryDoesWhatItIsMeasuredFor(t *testing.T) {
 				if err := c.once(); err != nil {
 					t.Fatalf("%s: %v", path, err)
 				}
-				return c.cookie
+				return c.cookie()
 			}
 			if !l.hasSessions() {
 				for _, sc := range l.Scenarios {
