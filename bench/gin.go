@@ -44,12 +44,16 @@ func ginLibraries() []library {
 
 func openGin(s sessions.Store, closeStore func()) *site {
 	registerGob()
-	gin.SetMode(gin.ReleaseMode)
 	s.Options(sessions.Options{Path: "/", MaxAge: aDay})
-	engine := gin.New()
+	engine := newGin()
 	engine.Use(sessions.Sessions(cookieName, s))
 	engine.GET("/:scenario", func(c *gin.Context) { answer(c.Writer, serveGin(c)) })
 	return &site{Handler: engine, Close: closeStore}
+}
+
+func newGin() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	return gin.New()
 }
 
 func serveGin(c *gin.Context) error {

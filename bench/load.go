@@ -24,7 +24,7 @@ const openRate = 4000
 
 // overLoopback are the libraries of the load test.
 var overLoopback = []string{
-	bareHandler, rueidisDoCache, rueidisGet, oursMemory, oursNear, oursRedis,
+	bareHandler, bareGin, bareFiber, rueidisDoCache, rueidisGet, rueidisOwn, oursMemory, oursNear, oursRedis,
 	scsMemory, scsRedigo, scsGoRedis, gorillaRedis, ginRedis, fiberRedis,
 }
 

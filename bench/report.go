@@ -67,7 +67,7 @@ func tripChart(r *results) svg.Chart {
 }
 
 // panels makes one for each scenario, with a bar for each library on the
-// backends, and the bare handler where it has the scenario.
+// backends, and those without sessions where they have the scenario.
 func panels(r *results, show func(float64) string, runs func(requestFigures) []float64, backends ...string) (all []svg.Panel) {
 	for _, sc := range scenarios {
 		p := svg.Panel{Title: string(sc) + ": " + scenarioTitles[sc]}
@@ -83,11 +83,11 @@ func panels(r *results, show func(float64) string, runs func(requestFigures) []f
 
 // bar is one of a median, in the colour of its library. Its text has the lowest
 // and the highest round, too.
-func bar(library string, show func(float64) string, runs []float64) svg.Bar {
+func bar(name string, show func(float64) string, runs []float64) svg.Bar {
+	is := func(l library) bool { return l.Name == name }
 	return svg.Bar{
-		Name: library, Value: median(runs), Text: withSpread(show, runs),
-		Mark:  slices.Contains([]string{oursMemory, oursRedis, oursNear}, library),
-		Floor: slices.Contains([]string{bareHandler, rueidisGet, rueidisDoCache, generatorLate}, library),
+		Name: name, Value: median(runs), Text: withSpread(show, runs),
+		Mark: slices.ContainsFunc(ours(), is), Floor: slices.ContainsFunc(floors(), is) || name == generatorLate,
 	}
 }
 
@@ -98,7 +98,7 @@ func httpChart(r *results) svg.Chart {
 	}
 	return svg.Chart{
 		Title:  "Requests a second over HTTP",
-		Note:   fmt.Sprintf("Loopback, %d connections that ask again as soon as they are answered; longer is better. "+ofRounds+" The generator and Redis share the cores with the server. The bare handler reads nothing.", clients),
+		Note:   fmt.Sprintf("Loopback, %d connections that ask again as soon as they are answered; longer is better. "+ofRounds+" The generator and Redis share the cores with the server. What is bare has no sessions.", clients),
 		Panels: []svg.Panel{p},
 	}
 }
