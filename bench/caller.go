@@ -69,8 +69,12 @@ func (w *sink) WriteHeader(status int)      { w.status = status }
 // would spare it.
 var requestContext, endRequests = context.WithCancel(context.Background())
 
+// userAgent is that of a browser: sessions of who is signed in keep it.
+const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/139.0.0.0 Safari/537.36"
+
 func httpCall(h http.Handler, path, cookie string) (call func(bool) int, current func() string) {
 	template := httptest.NewRequestWithContext(requestContext, http.MethodGet, path, nil)
+	template.Header.Set("User-Agent", userAgent)
 	w := &sink{header: http.Header{}}
 	request := new(http.Request)
 	cookies := []string{cookie}
@@ -96,6 +100,7 @@ func fiberCall(handler fasthttp.RequestHandler, path, cookie string) (call func(
 	var request fasthttp.Request
 	request.SetRequestURI(path)
 	request.Header.SetHost("example.com")
+	request.Header.SetUserAgent(userAgent)
 	var kept []byte
 	keep := func(cookie []byte) {
 		kept = append(kept[:0], cookie...)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -15,6 +16,8 @@ import (
 // each as large as a request makes it.
 type crowd interface {
 	put(n int, ttl time.Duration) error
+	// update writes one key of a session that does not expire.
+	update(n int) error
 	// reader gives a function that reads a session from the store.
 	reader(n int) (read func() error)
 	// sweep removes what has expired; errSweepsByItself where the store does
@@ -37,22 +40,21 @@ type crowded struct {
 	Open func(sweepEvery time.Duration) (crowd, error)
 	// Every is the interval of a store where it cannot be chosen.
 	Every time.Duration
-	// NeverSweeps is for a store whose memory alone can be measured.
-	NeverSweeps bool
+	// HeapAlone is for a store whose sweep is not measured.
+	HeapAlone bool
+	// Fewer says of how many times fewer sessions the heap is measured, where
+	// each takes so long to come in that all would take minutes.
+	Fewer int
 }
 
 func crowds() []crowded {
 	return []crowded{
 		{Name: oursMemory, Open: crowdOurs},
+		{Name: oursMemorySignedIn, Open: crowdOursSignedIn, HeapAlone: true},
 		{Name: scsMemory, Open: crowdSCS},
 		{Name: fiberMemory, Open: crowdFiber, Every: fiberSweepsEvery},
-		{Name: ginMemory, Open: crowdGin, NeverSweeps: true},
+		{Name: ginMemory, Open: crowdGin, HeapAlone: true, Fewer: 50},
 	}
-}
-
-func crowdOf(library string) crowded {
-	c, _ := find(crowds(), func(c crowded) bool { return c.Name == library })
-	return c
 }
 
 // crowds measures stores in memory that hold many sessions: their heap, and
@@ -60,47 +62,54 @@ func crowdOf(library string) crowded {
 func (m *measuring) crowds() []step {
 	took := map[string]time.Duration{} // for the sessions to come in, the last time
 	for _, c := range crowds() {
-		sessions := m.Sessions
-		if c.NeverSweeps {
-			sessions /= 10 // they come in through requests, and would take minutes
-		}
-		m.results.Memory = append(m.results.Memory, memoryFigures{Library: c.Name, Sessions: sessions})
+		m.results.Memory = append(m.results.Memory, memoryFigures{Library: c.Name, Sessions: m.Sessions / max(c.Fewer, 1)})
 	}
-	weighing := inTurn(1, pointers(m.results.Memory), func(f *memoryFigures) step {
-		return step{"a crowd: " + f.Library, 4e-6 * float64(m.Sessions), func() error {
-			w, err := weigh(crowdOf(f.Library), f.Sessions)
-			took[f.Library] = w.took
-			f.Heap, f.Objects, f.CollectionMillis = []float64{w.bytes}, []float64{w.objects}, w.collections
-			return err
-		}}
-	})
-	return append(weighing, inTurn(m.Rounds, pointers(m.results.Memory), func(f *memoryFigures) step {
-		c := crowdOf(f.Library)
-		if c.NeverSweeps {
-			return step{c.Name, 0, func() error { return nil }}
+	return inTurn(m.Rounds, pointers(m.results.Memory), func(f *memoryFigures) step {
+		c, _ := find(crowds(), func(c crowded) bool { return c.Name == f.Library })
+		seconds := 5e-6 * float64(m.Sessions)
+		if !c.HeapAlone {
+			seconds += cmp.Or(c.Every.Seconds(), 2+3e-6*float64(m.Sessions))
 		}
-		return step{"sweeping: " + c.Name, cmp.Or(c.Every.Seconds(), 3+6e-6*float64(m.Sessions)), func() error {
-			s, err := stalls(c, f.Sessions, took[c.Name])
+		return step{"a crowd: " + c.Name, seconds, func() error {
+			w, err := weigh(c, f.Sessions)
+			if err != nil {
+				return err
+			}
+			f.Heap = append(f.Heap, w.fresh.bytes)
+			f.HeapUpdated = append(f.HeapUpdated, w.updated.bytes)
+			f.Objects = append(f.Objects, max(w.fresh.objects, w.updated.objects))
+			f.CollectionMillis = append(f.CollectionMillis, millis(w.collection))
+			if c.HeapAlone {
+				return nil
+			}
+			s, err := stalls(c, f.Sessions, max(w.took, took[c.Name]))
 			for attempt := 1; attempt < 4 && errors.Is(err, errTooSlow); attempt++ {
 				s, err = stalls(c, f.Sessions, 2*s.took)
 			}
 			took[c.Name] = s.took
-			f.StallMillis = append(f.StallMillis, s.sweeping.Seconds()*1e3)
-			f.IdleMillis = append(f.IdleMillis, s.idle.Seconds()*1e3)
+			f.StallMillis = append(f.StallMillis, millis(s.sweeping))
+			f.ControlMillis = append(f.ControlMillis, millis(s.control))
 			return err
 		}}
-	})...)
+	})
 }
+
+func millis(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
 // weight is what a crowd takes of the heap, how long the garbage collector is busy
 // with it, and how long it took to come in.
 type weight struct {
-	bytes, objects float64   // a session
-	collections    []float64 // in milliseconds
+	fresh, updated usage // of a session
+	collection     time.Duration
 	took           time.Duration
 }
 
-// weigh measures the heap that sessions take.
+// looks is how often the heap is looked at while each session is written once, on
+// average.
+const looks = 20
+
+// weigh measures the heap that sessions take: when all have come in, and the most
+// while they are written, in no order.
 func weigh(c crowded, sessions int) (w weight, err error) {
 	before := heap()
 	store, err := c.Open(0)
@@ -113,10 +122,21 @@ func weigh(c crowded, sessions int) (w weight, err error) {
 		return w, err
 	}
 	w.took = time.Since(begin)
-	after := heap()
-	w.bytes = float64(after.bytes-before.bytes) / float64(sessions)
-	w.objects = float64(after.objects-before.objects) / float64(sessions)
-	w.collections = collections()
+	w.fresh = heap().since(before, sessions)
+	begin = time.Now()
+	runtime.GC()
+	w.collection = time.Since(begin)
+	random := rand.New(rand.NewPCG(1, 1))
+	for range looks {
+		for range sessions / looks {
+			if err := store.update(random.IntN(sessions)); err != nil {
+				return w, err
+			}
+		}
+		now := collected().since(before, sessions)
+		w.updated.bytes = max(w.updated.bytes, now.bytes)
+		w.updated.objects = max(w.updated.objects, now.objects)
+	}
 	runtime.KeepAlive(store)
 	return w, nil
 }
@@ -138,25 +158,24 @@ const (
 	watchAfter  = 700 * time.Millisecond
 )
 
-// idleTime is about as long as a sweep of a million sessions takes.
-const idleTime = 100 * time.Millisecond
-
 // stall is the longest that one read took.
 type stall struct {
-	sweeping, idle time.Duration
-	took           time.Duration // for the sessions to come in
+	sweeping time.Duration
+	control  time.Duration // while as much was computed that has nothing to do with the store
+	took     time.Duration // for the sessions to come in
 }
 
 // stalls measures the longest that a reader of living sessions waits while the
-// expired tenth of all is swept, and, to tell the machine's own stalls from
-// those, while nothing is. took is how long the sessions took to come in the
-// last time.
+// expired tenth of all is swept, and, to tell what the machine does to two threads
+// that compute from what the store does, while another thread computes for as
+// long as the sweep did. took is how long the sessions took to come in the last
+// time.
 func stalls(c crowded, sessions int, took time.Duration) (s stall, err error) {
 	// The sweep is to come when all sessions are in and a tenth of them has
 	// expired, and not before.
 	every := c.Every
 	if every == 0 {
-		every = 2*took + 3*time.Second
+		every = 3*took/2 + 2*time.Second
 	}
 	begin := time.Now()
 	store, err := c.Open(every)
@@ -177,20 +196,31 @@ func stalls(c crowded, sessions int, took time.Duration) (s stall, err error) {
 		return s, err
 	}
 	runtime.GC()
-	if s.idle, err = longestRead(store, sessions, func() error { time.Sleep(idleTime); return nil }); err != nil {
-		return s, err
-	}
 	if time.Until(sweeps) < time.Second {
 		return s, errTooSlow
 	}
 	time.Sleep(time.Until(sweeps) - watchBefore)
-	s.sweeping, err = longestRead(store, sessions, func() error {
-		err := store.sweep()
-		if errors.Is(err, errSweepsByItself) {
-			time.Sleep(time.Until(sweeps) + watchAfter)
-			return nil
+	begin = time.Now()
+	work := othersTime(func() {
+		s.sweeping, err = longestRead(store, sessions, func() error {
+			err := store.sweep()
+			if errors.Is(err, errSweepsByItself) {
+				time.Sleep(time.Until(sweeps) + watchAfter)
+				return nil
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return s, err
+	}
+	swept := time.Since(begin)
+	s.control, err = longestRead(store, sessions, func() error {
+		begin := time.Now()
+		for time.Since(begin) < work { // computes
 		}
-		return err
+		time.Sleep(swept - work)
+		return nil
 	})
 	return s, err
 }
@@ -223,16 +253,6 @@ func longestRead(c crowd, sessions int, while func() error) (longest time.Durati
 	}
 }
 
-// collections are how long a few garbage collections take, in milliseconds.
-func collections() (all []float64) {
-	for range 6 {
-		begin := time.Now()
-		runtime.GC()
-		all = append(all, time.Since(begin).Seconds()*1e3)
-	}
-	return all
-}
-
 // scattered gives 16 bytes for n that look random, always the same.
 func scattered(n int) []byte {
 	x := uint64(n) * 0x9E3779B97F4A7C15
@@ -242,24 +262,36 @@ func scattered(n int) []byte {
 	return binary.LittleEndian.AppendUint64(key, uint64(n))
 }
 
-// longToken is a token of 43 characters, as scs and fiber make them.
-func longToken(n int) string {
-	return base64.RawURLEncoding.EncodeToString(append(scattered(n), scattered(n+1)...))
-}
+// token gives 32 such bytes.
+func token(n int) []byte { return append(scattered(n), scattered(n+1)...) }
 
-type usage struct{ bytes, objects int64 }
+// longToken is a token of 43 characters, as scs and fiber make them.
+func longToken(n int) string { return base64.RawURLEncoding.EncodeToString(token(n)) }
+
+// usage is of the heap, or of a session.
+type usage struct{ bytes, objects float64 }
+
+// since is what each of so many sessions has added.
+func (u usage) since(before usage, sessions int) usage {
+	return usage{(u.bytes - before.bytes) / float64(sessions), (u.objects - before.objects) / float64(sessions)}
+}
 
 // heap gives what is in use when collections find nothing more to free: pools
 // and finalizers give some of it back only in the second or third.
 func heap() usage {
-	least := uint64(math.MaxUint64)
-	for {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		if m.HeapObjects >= least {
-			return usage{int64(m.HeapAlloc), int64(m.HeapObjects)}
+	for least := math.Inf(1); ; {
+		now := collected()
+		if now.objects >= least {
+			return now
 		}
-		least = m.HeapObjects
+		least = now.objects
 	}
+}
+
+// collected gives what is in use after a collection.
+func collected() usage {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return usage{float64(m.HeapAlloc), float64(m.HeapObjects)}
 }

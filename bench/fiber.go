@@ -95,6 +95,8 @@ func (c *fiberCrowd) put(n int, ttl time.Duration) error {
 	return c.storage.Set(longToken(n), c.data, ttl) // it copies both
 }
 
+func (c *fiberCrowd) update(n int) error { return c.put(n, time.Hour) }
+
 func (c *fiberCrowd) reader(n int) func() error {
 	token := longToken(n)
 	return func() error {

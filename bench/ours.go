@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/fxsession/sessions/config"
-	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/memstore"
@@ -19,32 +21,34 @@ const (
 	oursMemory = "fxsession, memory"
 	oursRedis  = "fxsession, redis"
 	oursNear   = "fxsession, redis with near cache"
+
+	oursMemorySignedIn = "fxsession, memory, signed in"
 )
 
 // ours is this library with its default configuration.
 func ours() []library {
 	return []library{
 		{oursMemory, oursModule, "memory", scenarios, func(string) (*site, error) {
-			return openOurs(config.DriverMemory, memstore.New())
+			return openOurs(config.DriverMemory, memstore.New(), serveOurs)
 		}},
 		{oursRedis, oursModule, "redis", scenarios, func(redis string) (*site, error) {
-			return openOursOnRedis(redis)
+			return openOursOnRedis(redis, serveOurs)
 		}},
 		{oursNear, oursModule, "redis", scenarios, func(redis string) (*site, error) {
-			return openOursOnRedis(redis, redisstore.WithClientCache(config.Default().Store.Redis.ClientCache.TTL))
+			return openOursOnRedis(redis, serveOurs, redisstore.WithClientCache(config.Default().Store.Redis.ClientCache.TTL))
 		}},
 	}
 }
 
-func openOursOnRedis(redis string, opts ...redisstore.Option) (*site, error) {
+func openOursOnRedis(redis string, serve func(*http.Request) error, opts ...redisstore.Option) (*site, error) {
 	backend, err := redisstore.Open(context.Background(), redisstore.Connection{URL: "redis://" + redis}, opts...)
 	if err != nil {
 		return nil, err
 	}
-	return openOurs(config.DriverRedis, backend)
+	return openOurs(config.DriverRedis, backend, serve)
 }
 
-func openOurs(driver config.StoreDriver, backend store.Backend) (*site, error) {
+func openOurs(driver config.StoreDriver, backend store.Backend, serve func(*http.Request) error) (*site, error) {
 	cfg := config.Default()
 	cfg.Store.Driver = driver
 	cfg.Cookie.Keys = []config.Key{config.NewKey()}
@@ -54,7 +58,7 @@ func openOurs(driver config.StoreDriver, backend store.Backend) (*site, error) {
 		return nil, errors.Join(err, s.Close())
 	}
 	handler := m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer(w, serveOurs(r))
+		answer(w, serve(r))
 	}))
 	return &site{Handler: handler, Close: func() { _ = s.Close() }}, nil
 }
@@ -104,9 +108,33 @@ func serveOurs(r *http.Request) error {
 	return unknownPath(r.URL.Path)
 }
 
+// serveSignedIn serves the same, for people who sign in where a session or an ID
+// begins, each time as somebody else.
+func serveSignedIn(r *http.Request) error {
+	ctx := r.Context()
+	switch scenario(r.URL.Path[1:]) {
+	case s6, s7, "fill":
+		if err := session.FromContext(ctx).SignIn(ctx, subject(int(signedIn.Add(1)))); err != nil {
+			return err
+		}
+	}
+	return serveOurs(r)
+}
+
+var signedIn atomic.Int64
+
+// subject is the ID of the nth who signs in.
+func subject(n int) string { return fmt.Sprintf("u-%08d", n) }
+
 // crowdOurs keeps many sessions in memory.
 func crowdOurs(time.Duration) (crowd, error) {
-	rec, err := ourRecord()
+	rec, err := ourRecord(serveOurs)
+	return &oursCrowd{memstore.New(), rec}, err
+}
+
+// crowdOursSignedIn keeps many, each of somebody else who is signed in.
+func crowdOursSignedIn(time.Duration) (crowd, error) {
+	rec, err := ourRecord(serveSignedIn)
 	return &oursCrowd{memstore.New(), rec}, err
 }
 
@@ -115,14 +143,28 @@ type oursCrowd struct {
 	rec   store.Record
 }
 
+func (c *oursCrowd) key(n int) (key store.Key) {
+	copy(key[:], scattered(n))
+	return key
+}
+
 func (c *oursCrowd) put(n int, ttl time.Duration) error {
 	rec := c.rec
 	rec.TTL = ttl
-	return c.store.Create(context.Background(), testkit.Scattered(n), rec)
+	if rec.Subject != "" {
+		rec.Subject = subject(n)
+	}
+	return c.store.Create(context.Background(), c.key(n), rec)
 }
 
+func (c *oursCrowd) update(n int) error {
+	return c.store.Update(context.Background(), c.key(n), oneWrite)
+}
+
+var oneWrite = store.Change{Set: map[string]json.RawMessage{keyVisits: json.RawMessage("43")}, TTL: time.Hour}
+
 func (c *oursCrowd) reader(n int) func() error {
-	key := testkit.Scattered(n)
+	key := c.key(n)
 	return func() error {
 		_, err := c.store.Load(context.Background(), key)
 		return err
@@ -137,9 +179,9 @@ func (c *oursCrowd) sweep() error {
 func (c *oursCrowd) close() {}
 
 // ourRecord is the record that a request to /fill leaves.
-func ourRecord() (rec store.Record, err error) {
+func ourRecord(serve func(*http.Request) error) (rec store.Record, err error) {
 	spy := &recordSpy{Store: memstore.New()}
-	s, err := openOurs(config.DriverMemory, spy)
+	s, err := openOurs(config.DriverMemory, spy, serve)
 	if err != nil {
 		return rec, err
 	}

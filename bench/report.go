@@ -87,7 +87,7 @@ func bar(name string, show func(float64) string, runs []float64) svg.Bar {
 	is := func(l library) bool { return l.Name == name }
 	return svg.Bar{
 		Name: name, Value: median(runs), Text: withSpread(show, runs),
-		Mark: slices.ContainsFunc(ours(), is), Floor: slices.ContainsFunc(floors(), is) || name == generatorLate,
+		Mark: slices.ContainsFunc(ours(), is) || name == oursMemorySignedIn, Floor: slices.ContainsFunc(floors(), is) || name == generatorLate,
 	}
 }
 
@@ -121,30 +121,29 @@ func latencyChart(r *results) svg.Chart {
 }
 
 func heapChart(r *results) svg.Chart {
-	heap, number := svg.Panel{Title: "bytes on the heap, a session"}, svg.Panel{Title: "objects on the heap, a session"}
-	sessions := 0
+	fresh, updated := svg.Panel{Title: "bytes on the heap, a session, when all have come in"}, svg.Panel{Title: "the most while they are written"}
+	number := svg.Panel{Title: "objects on the heap, a session"}
 	for _, f := range r.Memory {
-		sessions = max(sessions, f.Sessions)
-		heap.Bars = append(heap.Bars, bar(f.Library, bytesOf, f.Heap))
+		fresh.Bars = append(fresh.Bars, bar(f.Library, bytesOf, f.Heap))
+		updated.Bars = append(updated.Bars, bar(f.Library, bytesOf, f.HeapUpdated))
 		number.Bars = append(number.Bars, bar(f.Library, objects, f.Objects))
 	}
 	return svg.Chart{
-		Title:  fmt.Sprintf("Memory of %s sessions with five keys", count(float64(sessions))),
-		Note:   "After garbage collections; shorter is better. " + ofRounds + " gin is measured with a tenth of the sessions.",
-		Panels: []svg.Panel{heap, number},
+		Title:  fmt.Sprintf("Memory of %s sessions with five keys", r.crowd()),
+		Note:   "After garbage collections; shorter is better. " + ofRounds + " gin is measured with fewer sessions.",
+		Panels: []svg.Panel{fresh, updated, number},
 	}
 }
 
 func stallChart(r *results) svg.Chart {
 	p := svg.Panel{Title: "longest read"}
-	sessions := 0
 	for _, f := range r.Memory {
-		if sessions = max(sessions, f.Sessions); len(f.StallMillis) > 0 {
+		if len(f.StallMillis) > 0 {
 			p.Bars = append(p.Bars, bar(f.Library, milliseconds, f.StallMillis))
 		}
 	}
 	return svg.Chart{
-		Title:  fmt.Sprintf("Longest wait of a reader while a tenth of %s sessions is swept", count(float64(sessions))),
+		Title:  fmt.Sprintf("Longest wait of a reader while a tenth of %s sessions is swept", r.crowd()),
 		Note:   "One reader reads one living session after the other. Shorter is better. " + ofRounds,
 		Panels: []svg.Panel{p},
 	}

@@ -56,15 +56,17 @@ type httpFigures struct {
 
 // memoryFigures is a store in memory with many sessions.
 type memoryFigures struct {
-	Library  string    `json:"library"`
-	Sessions int       `json:"sessions"`
-	Heap     []float64 `json:"heap_bytes_per_session_runs"`
-	Objects  []float64 `json:"heap_objects_per_session_runs"`
+	Library     string    `json:"library"`
+	Sessions    int       `json:"sessions"`
+	Heap        []float64 `json:"heap_bytes_per_session_runs"`         // when all have come in
+	HeapUpdated []float64 `json:"heap_bytes_per_session_updated_runs"` // the most while they are written
+	Objects     []float64 `json:"heap_objects_per_session_runs"`       // the more of both
 	// CollectionMillis is how long one garbage collection takes.
 	CollectionMillis []float64 `json:"collection_ms_runs"`
-	// A store that never sweeps has no stalls.
-	StallMillis []float64 `json:"stall_ms_runs,omitempty"`
-	IdleMillis  []float64 `json:"stall_without_sweep_ms_runs,omitempty"`
+	// StallMillis is the longest read during a sweep, where there is one, and
+	// ControlMillis the longest while another thread computes as much.
+	StallMillis   []float64 `json:"stall_ms_runs,omitempty"`
+	ControlMillis []float64 `json:"control_ms_runs,omitempty"`
 }
 
 // redisFigures is what sessions of five keys cost a Redis.
@@ -110,6 +112,12 @@ func (r *results) perSecond(library string) float64 {
 
 func (r *results) memory(library string) (memoryFigures, bool) {
 	return find(r.Memory, func(f memoryFigures) bool { return f.Library == library })
+}
+
+// crowd is how many sessions the stores in memory hold, as people write it.
+func (r *results) crowd() string {
+	f, _ := r.memory(oursMemory)
+	return count(float64(f.Sessions))
 }
 
 func (r *results) redis(library string) (redisFigures, bool) {

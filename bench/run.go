@@ -21,7 +21,7 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{6, 15, 100 * time.Millisecond, 2000, 1500 * time.Millisecond, 1_000_000, 10_000, 200 * time.Millisecond, 3 * time.Second}
+	fullPlan  = plan{6, 15, 80 * time.Millisecond, 2000, time.Second, 1_000_000, 10_000, 200 * time.Millisecond, 3 * time.Second}
 	quickPlan = plan{1, 6, 20 * time.Millisecond, 500, 300 * time.Millisecond, 100_000, 2_000, 200 * time.Millisecond, time.Second}
 )
 

@@ -176,10 +176,10 @@ func httpTable(r *results, shown shown) string {
 }
 
 func memoryTable(r *results, shown shown) string {
-	t := newTable("library", "sessions", "heap a session", "heap objects a session", "a garbage collection", "longest read during a sweep", "longest read without one")
+	t := newTable("library", "sessions", "heap a session", "while they are written, at most", "heap objects a session", "a garbage collection", "longest read during a sweep", "longest read of the control")
 	for _, f := range r.Memory {
-		t.row(f.Library, count(float64(f.Sessions)), shown(bytesOf, f.Heap), shown(objects, f.Objects),
-			shown(milliseconds, f.CollectionMillis), shown(milliseconds, f.StallMillis), shown(milliseconds, f.IdleMillis))
+		t.row(f.Library, count(float64(f.Sessions)), shown(bytesOf, f.Heap), shown(bytesOf, f.HeapUpdated), shown(objects, f.Objects),
+			shown(milliseconds, f.CollectionMillis), shown(milliseconds, f.StallMillis), shown(milliseconds, f.ControlMillis))
 	}
 	return t.String()
 }

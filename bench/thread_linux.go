@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,4 +18,19 @@ func sleepUntil(due time.Time) {
 		t := unix.NsecToTimespec(int64(d))
 		_ = unix.Nanosleep(&t, nil) // a signal may end it before
 	}
+}
+
+// othersTime is how long all other threads of the process compute while f does.
+func othersTime(f func()) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	begin := computed(unix.RUSAGE_SELF) - computed(unix.RUSAGE_THREAD)
+	f()
+	return computed(unix.RUSAGE_SELF) - computed(unix.RUSAGE_THREAD) - begin
+}
+
+func computed(who int) time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(who, &u) // both are there
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
