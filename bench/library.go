@@ -65,7 +65,7 @@ func libraries() []library {
 }
 
 func libraryNamed(name string) library {
-	l, _ := find(libraries(), func(l library) bool { return l.Name == name })
+	l, _ := find(append(libraries(), signedInOnRedis()), func(l library) bool { return l.Name == name })
 	return l
 }
 

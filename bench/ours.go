@@ -23,6 +23,7 @@ const (
 	oursNear   = "fxsession, redis with near cache"
 
 	oursMemorySignedIn = "fxsession, memory, signed in"
+	oursRedisSignedIn  = "fxsession, redis, signed in"
 )
 
 // ours is this library with its default configuration.
@@ -38,6 +39,14 @@ func ours() []library {
 			return openOursOnRedis(redis, serveOurs, redisstore.WithClientCache(config.Default().Store.Redis.ClientCache.TTL))
 		}},
 	}
+}
+
+// signedInOnRedis is this library with people who are signed in. No peer knows
+// who that is, and what is compared with them is without.
+func signedInOnRedis() library {
+	return library{oursRedisSignedIn, oursModule, "redis", scenarios, func(redis string) (*site, error) {
+		return openOursOnRedis(redis, serveSignedIn)
+	}}
 }
 
 func openOursOnRedis(redis string, serve func(*http.Request) error, opts ...redisstore.Option) (*site, error) {

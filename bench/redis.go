@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -12,35 +13,56 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// inspector asks the Redis itself.
-type inspector struct{ client rueidis.Client }
+// inspector asks a Redis itself, or all masters of a cluster.
+type inspector struct{ clients []rueidis.Client }
 
-func newInspector(redis string) (*inspector, error) {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{redis}, DisableCache: true})
-	if err != nil {
-		return nil, err
+func newInspector(addresses ...string) (*inspector, error) {
+	i := new(inspector)
+	for _, address := range addresses {
+		client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, DisableCache: true, ForceSingleClient: true})
+		if err != nil {
+			i.close()
+			return nil, err
+		}
+		i.clients = append(i.clients, client)
 	}
-	return &inspector{client}, nil
+	return i, nil
 }
 
-func (i *inspector) close() { i.client.Close() }
+func (i *inspector) close() {
+	for _, c := range i.clients {
+		c.Close()
+	}
+}
 
 // flush forgets all sessions.
 func (i *inspector) flush() error {
-	return i.client.Do(context.Background(), i.client.B().Flushall().Build()).Error()
+	for _, c := range i.clients {
+		if err := c.Do(context.Background(), c.B().Flushall().Build()).Error(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// number gives a field of INFO.
-func (i *inspector) number(field string) (float64, error) {
-	info, err := i.client.Do(context.Background(), i.client.B().Info().Section("everything").Build()).ToString()
-	if err != nil {
-		return 0, err
+// number gives a field of INFO, of all together.
+func (i *inspector) number(field string) (sum float64, err error) {
+	for _, c := range i.clients {
+		info, err := c.Do(context.Background(), c.B().Info().Section("everything").Build()).ToString()
+		if err != nil {
+			return 0, err
+		}
+		m := regexp.MustCompile(`(?m)^` + field + `:([0-9.]+)`).FindStringSubmatch(info)
+		if m == nil {
+			return 0, fmt.Errorf("redis says nothing of %s", field)
+		}
+		one, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += one
 	}
-	m := regexp.MustCompile(`(?m)^` + field + `:([0-9.]+)`).FindStringSubmatch(info)
-	if m == nil {
-		return 0, fmt.Errorf("redis says nothing of %s", field)
-	}
-	return strconv.ParseFloat(m[1], 64)
+	return sum, nil
 }
 
 // data is the memory in use without the buffers of connections.
@@ -53,16 +75,6 @@ func (i *inspector) data() (float64, error) {
 	return used - buffers, err
 }
 
-// usage is what MEMORY USAGE says of any key.
-func (i *inspector) usage() (float64, error) {
-	key, err := i.client.Do(context.Background(), i.client.B().Randomkey().Build()).ToString()
-	if err != nil {
-		return 0, err
-	}
-	bytes, err := i.client.Do(context.Background(), i.client.B().MemoryUsage().Key(key).Samples(0).Build()).AsInt64()
-	return float64(bytes), err
-}
-
 // processor is the time that Redis has computed for.
 func (i *inspector) processor() (time.Duration, error) {
 	user, err := i.number("used_cpu_user")
@@ -73,31 +85,83 @@ func (i *inspector) processor() (time.Duration, error) {
 	return time.Duration((user + system) * float64(time.Second)), err
 }
 
+// perRequest is how many microseconds one request of a scenario takes of the
+// processors while clients make them for d.
+func (i *inspector) perRequest(d time.Duration, s *site, sc scenario, cookies []string) (float64, error) {
+	before, err := i.processor()
+	if err != nil {
+		return 0, err
+	}
+	requests, err := requestsDuring(d, s, sc, cookies)
+	if err != nil {
+		return 0, err
+	}
+	after, err := i.processor()
+	return micros(after-before) / float64(requests), err
+}
+
 // computedFor are the scenarios whose cost for Redis is measured.
 var computedFor = []scenario{s3, s5, s6, s7}
 
 // inRedis measures what sessions cost a Redis: its memory, and its processor.
 func (m *measuring) inRedis() []step {
-	for _, l := range libraries() {
+	for _, l := range slices.Insert(libraries(), len(ours()), signedInOnRedis()) {
 		if l.Backend == "redis" && l.hasSessions() {
 			m.results.Redis = append(m.results.Redis, redisFigures{Library: l.Name, Sessions: m.InRedis, Micros: map[scenario][]float64{}})
 		}
 	}
 	return inTurn(m.Rounds, pointers(m.results.Redis), func(f *redisFigures) step {
-		seconds := 1e-4*float64(m.InRedis) + float64(len(computedFor))*m.Processor.Seconds()
+		seconds := 1e-4*float64(m.InRedis) + float64(len(computedFor))*(m.Processor.Seconds()+0.05)
 		return step{"in Redis: " + f.Library, seconds, func() error {
 			l := libraryNamed(f.Library)
 			if err := m.size(l, f); err != nil {
 				return err
 			}
 			for _, sc := range computedFor {
-				if err := m.compute(l, sc, f); err != nil {
+				err := m.visit(l, clients, func(s *site, cookies []string) error {
+					micros, err := m.redis.perRequest(m.Processor, s, sc, cookies)
+					f.Micros[sc] = append(f.Micros[sc], micros)
+					return err
+				})
+				if err != nil {
 					return fmt.Errorf("%s: %w", sc, err)
 				}
 			}
 			return nil
 		}}
 	})
+}
+
+// onCluster measures what sessions of people who are signed in cost the masters of
+// a Redis Cluster.
+func (m *measuring) onCluster() []step {
+	l := signedInOnRedis()
+	var address string
+	var masters *inspector
+	steps := []step{{"starting a cluster", 3, func() (err error) {
+		var addresses []string
+		if address, addresses, err = m.servers.startCluster(); err != nil {
+			return err
+		}
+		masters, err = newInspector(addresses...)
+		return err
+	}}}
+	steps = append(steps, inTurn(m.Rounds, computedFor, func(sc scenario) step {
+		return step{fmt.Sprintf("on a cluster: %s", sc), m.Processor.Seconds() + 0.1, func() error {
+			if err := masters.flush(); err != nil {
+				return err
+			}
+			return visit(l, address, clients, func(s *site, cookies []string) error {
+				micros, err := masters.perRequest(m.Processor, s, sc, cookies)
+				m.results.ClusterMicros[sc] = append(m.results.ClusterMicros[sc], micros)
+				return err
+			})
+		}}
+	})...)
+	return append(steps, step{"ending the cluster", 0, func() error {
+		masters.close()
+		return nil
+	}})
 }
 
 // size adds what sessions of five keys take in Redis.
@@ -111,12 +175,7 @@ func (m *measuring) size(l library, f *redisFigures) error {
 			return err
 		}
 		after, err := m.redis.data()
-		if err != nil {
-			return err
-		}
-		one, err := m.redis.usage()
 		f.Bytes = append(f.Bytes, (after-before)/float64(f.Sessions))
-		f.OneKey = append(f.OneKey, one)
 		return err
 	})
 }
@@ -130,24 +189,6 @@ func fillConcurrently(s *site, sessions int) error {
 			}
 		}
 		return nil
-	})
-}
-
-// compute adds what one request of a scenario takes of Redis's processor while
-// clients make them.
-func (m *measuring) compute(l library, sc scenario, f *redisFigures) error {
-	return m.visit(l, clients, func(s *site, cookies []string) error {
-		before, err := m.redis.processor()
-		if err != nil {
-			return err
-		}
-		requests, err := requestsDuring(m.Processor, s, sc, cookies)
-		if err != nil {
-			return err
-		}
-		after, err := m.redis.processor()
-		f.Micros[sc] = append(f.Micros[sc], micros(after-before)/float64(requests))
-		return err
 	})
 }
 

@@ -87,7 +87,7 @@ func bar(name string, show func(float64) string, runs []float64) svg.Bar {
 	is := func(l library) bool { return l.Name == name }
 	return svg.Bar{
 		Name: name, Value: median(runs), Text: withSpread(show, runs),
-		Mark: slices.ContainsFunc(ours(), is) || name == oursMemorySignedIn, Floor: slices.ContainsFunc(floors(), is) || name == generatorLate,
+		Mark: slices.ContainsFunc(ours(), is) || name == oursMemorySignedIn || name == oursRedisSignedIn, Floor: slices.ContainsFunc(floors(), is) || name == generatorLate,
 	}
 }
 

@@ -22,7 +22,10 @@ type results struct {
 	HTTP     []httpFigures    `json:"http"`
 	Memory   []memoryFigures  `json:"memory"`
 	Redis    []redisFigures   `json:"redis"`
-	Profiles []profileFigures `json:"profiles"`
+	// ClusterMicros is what one request of this library, with people who are
+	// signed in, takes of the processors of all masters of a Redis Cluster.
+	ClusterMicros map[scenario][]float64 `json:"cluster_processor_us_runs"`
+	Profiles      []profileFigures       `json:"profiles"`
 
 	Simulations []simulated `json:"simulations"`
 }
@@ -73,8 +76,7 @@ type memoryFigures struct {
 type redisFigures struct {
 	Library  string    `json:"library"`
 	Sessions int       `json:"sessions"`
-	Bytes    []float64 `json:"bytes_per_session_runs"` // of used memory, tables included
-	OneKey   []float64 `json:"memory_usage_runs"`      // what MEMORY USAGE says of one
+	Bytes    []float64 `json:"bytes_per_session_runs"` // of used memory, tables and indexes included
 	// Micros is what one request of a scenario takes of Redis's processor,
 	// with 16 clients at once.
 	Micros map[scenario][]float64 `json:"processor_us_runs,omitempty"`

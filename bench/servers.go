@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/fxsession/sessions/internal/testserver"
@@ -31,18 +32,11 @@ func (h *host) end() {
 	}
 }
 
-// servers are a Redis and a proxy in front of it that counts.
-type servers struct {
-	host  *host
-	redis string // host and port
-	proxy *testserver.Proxy
-}
-
-func startServers() (s *servers, err error) {
-	h := &host{}
+// try calls f, which starts servers, and turns what they could not do into an
+// error.
+func (h *host) try(f func()) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.end()
 			message, ok := cause.(failed)
 			if !ok {
 				panic(cause)
@@ -50,10 +44,43 @@ func startServers() (s *servers, err error) {
 			err = fmt.Errorf("%s", message)
 		}
 	}()
-	redis := testserver.Redis(h)
-	// The plain one counts every command, PINGs as well: libraries that send
-	// one before each of their own pay for it.
-	return &servers{h, redis.Addr(), testserver.NewPlainProxy(h, redis.Addr())}, nil
+	f()
+	return nil
+}
+
+// servers are a Redis and a proxy in front of it that counts.
+type servers struct {
+	host  *host
+	redis string // host and port
+	proxy *testserver.Proxy
+}
+
+func startServers() (*servers, error) {
+	s := &servers{host: &host{}}
+	err := s.host.try(func() {
+		redis := testserver.Redis(s.host)
+		s.redis = redis.Addr()
+		// The plain one counts every command, PINGs as well: libraries that send
+		// one before each of their own pay for it.
+		s.proxy = testserver.NewPlainProxy(s.host, s.redis)
+	})
+	if err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// startCluster starts a Redis Cluster of three masters with a replica each, which
+// keep nothing on disk, as the single Redis does not. It gives its address as a
+// library takes it, and those of the masters.
+func (s *servers) startCluster() (address string, masters []string, err error) {
+	err = s.host.try(func() {
+		c := testserver.NewRedisCluster(s.host, "--appendonly", "no")
+		address = strings.TrimPrefix(c.URL(), "redis://")
+		masters = c.Addrs()[:len(c.Nodes)/2]
+	})
+	return address, masters, err
 }
 
 func (s *servers) stop() { s.host.end() }

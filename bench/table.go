@@ -185,18 +185,22 @@ func memoryTable(r *results, shown shown) string {
 }
 
 func redisTable(r *results, shown shown) string {
-	heads := []string{"library", "bytes a session", "MEMORY USAGE of one"}
+	heads := []string{"library", "bytes a session"}
 	for _, sc := range computedFor {
 		heads = append(heads, "processor, "+string(sc))
 	}
 	t := newTable(heads...)
-	for _, f := range r.Redis {
-		cells := []string{f.Library, shown(count, f.Bytes), shown(count, f.OneKey)}
+	row := func(name, bytes string, micros map[scenario][]float64) {
+		cells := []string{name, bytes}
 		for _, sc := range computedFor {
-			cells = append(cells, shown(microseconds, f.Micros[sc]))
+			cells = append(cells, shown(microseconds, micros[sc]))
 		}
 		t.row(cells...)
 	}
+	for _, f := range r.Redis {
+		row(f.Library, shown(count, f.Bytes), f.Micros)
+	}
+	row(oursRedisSignedIn+", a cluster's masters together", none, r.ClusterMicros)
 	return t.String()
 }
 
