@@ -19,7 +19,7 @@ func writeDocuments(r *results, folder string) error {
 	for name, parts := range map[string]map[string]string{
 		"performance.md": {
 			"run": describe(r), "goals": goalTable(r), "missed": missed(r), "cost": costTable(r), "http": httpTable(r, medianOf),
-			"memory": memoryTable(r, medianOf), "redis": redisTable(r, medianOf), "spread": spreadTable(r), "profile": profileTable(r),
+			"memory": memoryTable(r, medianOf), "redis": redisTable(r, medianOf), "spread": spreadTable(r), "profile": profileTable(r, false), "http-profile": profileTable(r, true),
 		},
 		"scale.md": {
 			"run": describe(r), "measured": measuredTable(r), "nodes": nodesTable(r),

@@ -14,7 +14,7 @@ type goal struct {
 	met          bool
 	// why says what a goal that is missed is up against, and where the time
 	// goes.
-	why []string
+	why string
 }
 
 // goals are ratios within one run where they can be, so that they hold on any
@@ -53,8 +53,8 @@ func atMost(name string, bound, reached float64, show func(float64) string) goal
 	return goal{name: name, target: "<= " + show(bound), reached: reached, show: show, met: reached <= bound}
 }
 
-func (g goal) because(why ...string) goal {
-	g.why = append(g.why, why...)
+func (g goal) because(why string) goal {
+	g.why = strings.TrimSpace(g.why + " " + why)
 	return g
 }
 
@@ -67,20 +67,17 @@ func faster(r *results, name, ours string, sc scenario, wanted float64, peers ..
 	ratio := rounded(peer/r.request(ours, sc, nanosOf), 2)
 	g := goal{name: name, target: fmt.Sprintf(">= %gx faster than scs", wanted), reached: ratio, show: times, met: ratio >= wanted}
 	if floor := r.request(rueidisOwn, s3, nanosOf); ours == oursRedis && !math.IsNaN(floor) {
-		g.why = append(g.why, fmt.Sprintf("It takes scs %s; nothing but a GET, over a connection of its own, takes %s, a ratio of %s.",
+		g = g.because(fmt.Sprintf("It takes scs %s; nothing but a GET, over a connection of its own, takes %s, a ratio of %s.",
 			duration(peer), duration(floor), times(peer/floor)))
 	}
-	g.why = append(g.why, processorTime(r, ours, sc)...)
-	return g
+	return g.because(shares("The processor's time", r.profile(ours, sc, false)))
 }
 
 // asFastAs is a goal beside a floor.
 func asFastAs(r *results, name, ours string, sc scenario, wanted float64, floor string) goal {
 	ratio := rounded(r.request(ours, sc, nanosOf)/r.request(floor, sc, nanosOf), 2)
-	return goal{
-		name: name, target: fmt.Sprintf("<= %g x %s", wanted, floor), reached: ratio, show: times, met: ratio <= wanted,
-		why: processorTime(r, ours, sc),
-	}
+	g := goal{name: name, target: fmt.Sprintf("<= %g x %s", wanted, floor), reached: ratio, show: times, met: ratio <= wanted}
+	return g.because(shares("The processor's time", r.profile(ours, sc, false)))
 }
 
 func oneRoundTrip(r *results, name string, sc scenario) goal {
@@ -90,10 +87,9 @@ func oneRoundTrip(r *results, name string, sc scenario) goal {
 
 func throughput(r *results, name, ours string, wanted float64, floor string) goal {
 	ratio := rounded(r.perSecond(ours)/r.perSecond(floor), 2)
-	return goal{
-		name: name, target: fmt.Sprintf(">= %g x %s", wanted, floor), reached: ratio, show: times, met: ratio >= wanted,
-		why: processorTime(r, ours, s3),
-	}
+	g := goal{name: name, target: fmt.Sprintf(">= %g x %s", wanted, floor), reached: ratio, show: times, met: ratio >= wanted}
+	return g.because(shares("The server's processor", r.profile(ours, s3, true))).
+		because(shares("With "+floor, r.profile(floor, s3, true)))
 }
 
 // untouched is the most that any backend adds to the bare handler.
@@ -107,18 +103,17 @@ func untouched(r *results, value func(requestFigures) float64) float64 {
 	return most
 }
 
-// processorTime says where the time goes, in one sentence; in none where that
-// was not measured.
-func processorTime(r *results, library string, sc scenario) []string {
-	areas := r.profile(library, sc)
+// shares says where the time goes, in one sentence; "" where that was not
+// measured.
+func shares(of string, areas []area) string {
 	if len(areas) == 0 {
-		return nil
+		return ""
 	}
-	var shares []string
+	var parts []string
 	for _, a := range areas[:min(3, len(areas))] {
-		shares = append(shares, a.Name+" "+percent(a.Share))
+		parts = append(parts, a.Name+" "+percent(a.Share))
 	}
-	return []string{"The processor's time: " + strings.Join(shares, ", ") + "."}
+	return of + ": " + strings.Join(parts, ", ") + "."
 }
 
 // goalTable prints each goal and whether it is met.
@@ -142,7 +137,7 @@ func missed(r *results) string {
 	var lines []string
 	for _, g := range goals(r) {
 		if !math.IsNaN(g.reached) && !g.met {
-			line := fmt.Sprintf("- %s: %s, where the goal is %s. %s", g.name, g.show(g.reached), g.target, strings.Join(g.why, " "))
+			line := fmt.Sprintf("- %s: %s, where the goal is %s. %s", g.name, g.show(g.reached), g.target, g.why)
 			lines = append(lines, strings.TrimSpace(line))
 		}
 	}

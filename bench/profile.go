@@ -32,7 +32,7 @@ var areas = []struct {
 	{"store", []string{"sessions/store", "sessions/internal/statecodec"}},
 	{"Redis client", []string{"github.com/redis/rueidis"}},
 	{"session and middleware", []string{"sessions/session.", "sessions/internal/commit"}},
-	{"net/http", []string{"net/http"}},
+	{"net/http", []string{"net/http", "net/textproto"}},
 	{"the benchmark's handler", []string{"main."}},
 }
 
@@ -47,47 +47,62 @@ func profiledFor(l library) []scenario {
 	return []scenario{s3, s5, s6, s7}
 }
 
-// profiles says where the time of this library goes.
+// profiledOverHTTP are the libraries whose goals over HTTP are measured, and the
+// floors beside them.
+var profiledOverHTTP = []string{rueidisGet, oursRedis, rueidisDoCache, oursNear}
+
+// profiles says where the time goes: of this library in the process, and of the
+// server under the load of as many clients as it takes.
 func (m *measuring) profiles() []step {
 	for _, l := range ours() {
 		for _, sc := range profiledFor(l) {
 			m.results.Profiles = append(m.results.Profiles, profileFigures{Library: l.Name, Scenario: sc})
 		}
 	}
-	return inTurn(1, pointers(m.results.Profiles), func(f *profileFigures) step {
-		return step{"profile: " + f.Library, m.Profile.Seconds(), func() error { return m.profile(f) }}
+	for _, name := range profiledOverHTTP {
+		m.results.Profiles = append(m.results.Profiles, profileFigures{Library: name, Scenario: s3, HTTP: true})
+	}
+	all := map[*profileFigures][]*pproffile.Profile{}
+	return inTurn(m.Rounds, pointers(m.results.Profiles), func(f *profileFigures) step {
+		return step{"profile: " + f.Library, m.Profile.Seconds() + 0.1, func() error {
+			p, err := m.profile(f)
+			all[f] = append(all[f], p)
+			f.Areas = byArea(all[f]...)
+			return err
+		}}
 	})
 }
 
-// profile fills in where the time of one scenario goes.
-func (m *measuring) profile(f *profileFigures) error {
-	return m.visit(libraryNamed(f.Library), 1, func(s *site, cookies []string) error {
-		c := callerFor(s, f.Scenario, cookies[0])
-		var file bytes.Buffer
+// profile is one of one round.
+func (m *measuring) profile(f *profileFigures) (p *pproffile.Profile, err error) {
+	var file bytes.Buffer
+	err = m.visit(libraryNamed(f.Library), clients, func(s *site, cookies []string) error {
 		if err := pprof.StartCPUProfile(&file); err != nil {
 			return err
 		}
-		_, err := timed(c, m.Profile)
-		pprof.StopCPUProfile()
-		if err != nil {
+		defer pprof.StopCPUProfile()
+		if f.HTTP {
+			_, err := serve(s, f.Scenario.path(), cookies, m.Profile, 0)
 			return err
 		}
-		p, err := pproffile.Parse(&file)
-		if err != nil {
-			return err
-		}
-		f.Areas = byArea(p)
-		return nil
+		_, err := timed(callerFor(s, f.Scenario, cookies[0]), m.Profile)
+		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return pproffile.Parse(&file)
 }
 
-// byArea gives the share of each area, the largest first.
-func byArea(p *pproffile.Profile) (all []area) {
+// byArea gives the share of each area in some profiles, the largest first.
+func byArea(profiles ...*pproffile.Profile) (all []area) {
 	total, of := 0.0, map[string]float64{}
-	for _, sample := range p.Sample {
-		value := float64(sample.Value[len(sample.Value)-1])
-		total += value
-		of[areaOf(sample)] += value
+	for _, p := range profiles {
+		for _, sample := range p.Sample {
+			value := float64(sample.Value[len(sample.Value)-1])
+			total += value
+			of[areaOf(sample)] += value
+		}
 	}
 	for name, value := range of {
 		all = append(all, area{name, value / total})

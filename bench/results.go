@@ -82,10 +82,12 @@ type redisFigures struct {
 	Micros map[scenario][]float64 `json:"processor_us_runs,omitempty"`
 }
 
-// profileFigures says where the processor's time of a request goes.
+// profileFigures says where the processor's time of a request goes, in the
+// profiles of all rounds together.
 type profileFigures struct {
 	Library  string   `json:"library"`
 	Scenario scenario `json:"scenario"`
+	HTTP     bool     `json:"http"` // of the server, under the load of the test over HTTP
 	Areas    []area   `json:"areas"`
 }
 
@@ -126,8 +128,8 @@ func (r *results) redis(library string) (redisFigures, bool) {
 	return find(r.Redis, func(f redisFigures) bool { return f.Library == library })
 }
 
-func (r *results) profile(library string, sc scenario) []area {
-	f, _ := find(r.Profiles, func(f profileFigures) bool { return f.Library == library && f.Scenario == sc })
+func (r *results) profile(library string, sc scenario, http bool) []area {
+	f, _ := find(r.Profiles, func(f profileFigures) bool { return f.Library == library && f.Scenario == sc && f.HTTP == http })
 	return f.Areas
 }
 

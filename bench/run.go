@@ -17,11 +17,11 @@ type plan struct {
 	Sessions      int           // in a crowd in memory
 	InRedis       int           // sessions, in one round
 	Processor     time.Duration // of one scenario in one round
-	Profile       time.Duration
+	Profile       time.Duration // of one scenario in one round
 }
 
 var (
-	fullPlan  = plan{6, 15, 80 * time.Millisecond, 2000, time.Second, 1_000_000, 10_000, 150 * time.Millisecond, 3 * time.Second}
+	fullPlan  = plan{6, 15, 80 * time.Millisecond, 2000, time.Second, 1_000_000, 10_000, 150 * time.Millisecond, 500 * time.Millisecond}
 	quickPlan = plan{1, 6, 20 * time.Millisecond, 500, 300 * time.Millisecond, 100_000, 2_000, 100 * time.Millisecond, time.Second}
 )
 

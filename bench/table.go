@@ -123,7 +123,8 @@ func wholeTable(r *results) string {
 	section("Many sessions in memory", memoryTable(r, withSpread))
 	section("In Redis", redisTable(r, withSpread))
 	section("How far the rounds lie apart", spreadTable(r))
-	section("Where the time goes", profileTable(r))
+	section("Where the time goes", profileTable(r, false))
+	section("Where the server's time goes over HTTP, S3", profileTable(r, true))
 	section("Versions", versionTable(r))
 	return b.String()
 }
@@ -204,10 +205,21 @@ func redisTable(r *results, shown shown) string {
 	return t.String()
 }
 
-func profileTable(r *results) string {
+func profileTable(r *results, http bool) string {
 	heads := []string{"part"}
+	var shown []profileFigures
 	for _, p := range r.Profiles {
-		heads = append(heads, fmt.Sprintf("%s %s", strings.TrimPrefix(p.Library, "fxsession, "), p.Scenario))
+		if p.HTTP == http {
+			shown = append(shown, p)
+			head := p.Library
+			if !http {
+				head = fmt.Sprintf("%s %s", strings.TrimPrefix(p.Library, "fxsession, "), p.Scenario)
+			}
+			heads = append(heads, head)
+		}
+	}
+	if len(shown) == 0 {
+		return "Not measured.\n"
 	}
 	t := newTable(heads...)
 	names := []string{}
@@ -216,13 +228,12 @@ func profileTable(r *results) string {
 	}
 	for _, name := range append(names, otherArea) {
 		cells := []string{name}
-		for _, p := range r.Profiles {
-			a, ok := find(p.Areas, func(a area) bool { return a.Name == name })
-			if !ok {
-				cells = append(cells, none)
-				continue
+		for _, p := range shown {
+			share := none
+			if a, ok := find(p.Areas, func(a area) bool { return a.Name == name }); ok {
+				share = percent(a.Share)
 			}
-			cells = append(cells, percent(a.Share))
+			cells = append(cells, share)
 		}
 		t.row(cells...)
 	}
