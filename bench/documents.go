@@ -22,8 +22,8 @@ func writeDocuments(r *results, folder string) error {
 			"memory": memoryTable(r, medianOf), "redis": redisTable(r, medianOf), "spread": spreadTable(r), "profile": profileTable(r, false), "http-profile": profileTable(r, true),
 		},
 		"scale.md": {
-			"run": describe(r), "measured": measuredTable(r), "nodes": nodesTable(r),
-			"simulation": simulationTable(r.Simulations),
+			"run": describe(r), "measured": measuredTable(r), "assumed": assumedList(), "nodes": nodesTable(r),
+			"setting": settingList(), "simulation": simulationTable(r.Simulations),
 		},
 	} {
 		file := filepath.Join(folder, name)
@@ -85,42 +85,57 @@ func costTable(r *results) string {
 }
 
 // measured is what scale.Nodes counts with.
-func measured(r *results) (scale.Measured, bool) {
-	f, _ := r.redis(oursRedis)
-	m := scale.Measured{BytesPerSession: median(f.Bytes), ReadMicros: median(f.Micros[s3]), WriteMicros: median(f.Micros[s5])}
-	return m, !math.IsNaN(m.BytesPerSession+m.ReadMicros+m.WriteMicros) && len(r.Simulations) > 0
+func measured(r *results) scale.Measured {
+	single, _ := r.redis(oursRedisSignedIn)
+	return scale.Measured{Single: costsOf(single), Cluster: costsOf(r.Cluster)}
+}
+
+func costsOf(f redisFigures) scale.Costs {
+	return scale.Costs{Bytes: median(f.Bytes), Read: median(f.Micros[s3]), Write: median(f.Micros[s5]), Login: median(f.Micros[s6])}
 }
 
 func measuredTable(r *results) string {
-	m, ok := measured(r)
-	if !ok {
-		return "Not measured."
+	m := measured(r)
+	nobody, _ := r.redis(oursRedis)
+	heap, _ := r.memory(oursMemorySignedIn)
+	t := newTable("of a session of five keys", "a single Redis", "the masters of a cluster together")
+	row := func(name string, show func(float64) string, of func(scale.Costs) float64) {
+		t.row(name, show(of(m.Single)), show(of(m.Cluster)))
 	}
-	heap, _ := r.memory(oursMemory)
-	t := newTable("measured", "figure")
-	t.row("bytes of a session of five keys in Redis", count(m.BytesPerSession))
-	t.row("Redis's processor, a request that reads", microseconds(m.ReadMicros))
-	t.row("Redis's processor, a request that writes", microseconds(m.WriteMicros))
-	t.row("bytes of a session in memory", count(median(heap.Heap)))
-	t.row("simulated: extensions of a TTL, a request", fmt.Sprintf("%.4f", r.Simulations[0].Outcome.Extensions))
-	t.row("simulated: reads that a near cache answers", percent(r.Simulations[0].Outcome.CacheHits))
-	return t.String()
+	t.row("memory, nobody signed in", bytesOf(median(nobody.Bytes)), none)
+	row("memory, signed in", bytesOf, func(c scale.Costs) float64 { return c.Bytes })
+	row("processor's time, a read", microseconds, func(c scale.Costs) float64 { return c.Read })
+	row("processor's time, a write", microseconds, func(c scale.Costs) float64 { return c.Write })
+	row("processor's time, a sign-in with a new ID", microseconds, func(c scale.Costs) float64 { return c.Login })
+	return t.String() + fmt.Sprintf("\nIn a memory store a session of who is signed in takes %s of the heap at most.\n", bytesOf(median(heap.HeapUpdated)))
 }
 
 // nodesTable counts nodes, without and with a near cache.
 func nodesTable(r *results) string {
-	m, ok := measured(r)
-	if !ok {
+	m := measured(r)
+	if len(r.Simulations) == 0 || math.IsNaN(sum(m.Single)+sum(m.Cluster)) {
 		return "Not measured."
 	}
-	defaults := r.Simulations[0].Outcome
-	t := newTable("sessions", "memory of Redis", "requests/s at the peak", "commands/s", "nodes for memory", "nodes for commands", "nodes", "commands/s with a near cache", "heap of a memory store")
-	heap, _ := r.memory(oursMemory)
-	for _, sessions := range []float64{1e6, 1e7, 1e8, 1e9} {
-		n := scale.Nodes(sessions, m, assumed(defaults.Extensions, 0))
-		near := scale.Nodes(sessions, m, assumed(defaults.Extensions, defaults.CacheHits))
-		t.row(count(sessions), large(n.Bytes), count(n.PeakRequests), count(n.PeakCommands),
-			fmt.Sprint(n.NodesForMemory), fmt.Sprint(n.NodesForCommands), fmt.Sprint(n.Nodes), count(near.PeakCommands), large(sessions*median(heap.Heap)))
+	a := assumed()
+	a.UpkeepShare, a.LoginShare = r.Simulations[0].Outcome.Upkeep, r.Simulations[0].Outcome.Logins
+	heap, _ := r.memory(oursMemorySignedIn)
+	t := newTable("sessions", "memory of Redis", "requests/s at the peak", "instances", "calls/s", "nodes for memory", "nodes for calls", "nodes", "calls/s with the near cache", "and each person on one instance", "heap of a memory store")
+	for _, sessions := range crowdSizes {
+		n := scale.Nodes(sessions, m, a)
+		calls := func(instances int, sticky bool) string {
+			hits, ok := r.nearHits(instances, sticky)
+			if !ok {
+				return none
+			}
+			near := a
+			near.NearCacheHits = hits
+			return count(scale.Nodes(sessions, m, near).PeakCalls)
+		}
+		t.row(count(sessions), large(n.Bytes), count(n.PeakRequests), fmt.Sprint(n.Instances), count(n.PeakCalls),
+			fmt.Sprint(n.NodesForMemory), fmt.Sprint(n.NodesForCalls), fmt.Sprint(n.Nodes),
+			calls(n.Instances, false), calls(people().Instances, true), large(sessions*median(heap.HeapUpdated)))
 	}
 	return t.String()
 }
+
+func sum(c scale.Costs) float64 { return c.Bytes + c.Read + c.Write + c.Login }

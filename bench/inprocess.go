@@ -116,15 +116,10 @@ func (m *measuring) time(_ library, c *caller, figures *requestFigures) error {
 	return err
 }
 
-// visit opens a library over a Redis without sessions, for measure, with some
-// sessions of its own.
+// visit opens a library for measure, over the Redis without sessions where it
+// needs one, and with some sessions of its own.
 func (m *measuring) visit(l library, sessions int, measure func(s *site, cookies []string) error) error {
-	if l.Backend == "redis" {
-		if err := m.redis.flush(); err != nil {
-			return err
-		}
-	}
-	return visit(l, m.servers.redis, sessions, measure)
+	return m.redis.visit(l, m.servers.redis, sessions, measure)
 }
 
 func visit(l library, redis string, sessions int, measure func(s *site, cookies []string) error) error {

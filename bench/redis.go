@@ -16,17 +16,15 @@ import (
 // inspector asks a Redis itself, or all masters of a cluster.
 type inspector struct{ clients []rueidis.Client }
 
-func newInspector(addresses ...string) (*inspector, error) {
-	i := new(inspector)
+func (i *inspector) connect(addresses ...string) error {
 	for _, address := range addresses {
 		client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{address}, DisableCache: true, ForceSingleClient: true})
 		if err != nil {
-			i.close()
-			return nil, err
+			return err
 		}
 		i.clients = append(i.clients, client)
 	}
-	return i, nil
+	return nil
 }
 
 func (i *inspector) close() {
@@ -65,14 +63,18 @@ func (i *inspector) number(field string) (sum float64, err error) {
 	return sum, nil
 }
 
-// data is the memory in use without the buffers of connections.
-func (i *inspector) data() (float64, error) {
-	used, err := i.number("used_memory")
-	if err != nil {
-		return 0, err
+// data is the memory in use without the buffers of connections and replicas.
+func (i *inspector) data() (bytes float64, err error) {
+	for field, sign := range map[string]float64{
+		"used_memory": 1, "mem_clients_normal": -1, "mem_total_replication_buffers": -1, "mem_cluster_links": -1,
+	} {
+		size, err := i.number(field)
+		if err != nil {
+			return 0, err
+		}
+		bytes += sign * size
 	}
-	buffers, err := i.number("mem_clients_normal")
-	return used - buffers, err
+	return bytes, nil
 }
 
 // processor is the time that Redis has computed for.
@@ -83,6 +85,19 @@ func (i *inspector) processor() (time.Duration, error) {
 	}
 	system, err := i.number("used_cpu_sys")
 	return time.Duration((user + system) * float64(time.Second)), err
+}
+
+// perSession is how many bytes a session of five keys takes, among so many.
+func (i *inspector) perSession(s *site, sessions int) (float64, error) {
+	before, err := i.data()
+	if err != nil {
+		return 0, err
+	}
+	if err := fillConcurrently(s, sessions); err != nil {
+		return 0, err
+	}
+	after, err := i.data()
+	return (after - before) / float64(sessions), err
 }
 
 // perRequest is how many microseconds one request of a scenario takes of the
@@ -111,73 +126,65 @@ func (m *measuring) inRedis() []step {
 		}
 	}
 	return inTurn(m.Rounds, pointers(m.results.Redis), func(f *redisFigures) step {
-		seconds := 1e-4*float64(m.InRedis) + float64(len(computedFor))*(m.Processor.Seconds()+0.05)
-		return step{"in Redis: " + f.Library, seconds, func() error {
-			l := libraryNamed(f.Library)
-			if err := m.size(l, f); err != nil {
-				return err
-			}
-			for _, sc := range computedFor {
-				err := m.visit(l, clients, func(s *site, cookies []string) error {
-					micros, err := m.redis.perRequest(m.Processor, s, sc, cookies)
-					f.Micros[sc] = append(f.Micros[sc], micros)
-					return err
-				})
-				if err != nil {
-					return fmt.Errorf("%s: %w", sc, err)
-				}
-			}
-			return nil
-		}}
+		return m.costs("in Redis: "+f.Library, m.redis, func() string { return m.servers.redis }, f)
 	})
 }
 
 // onCluster measures what sessions of people who are signed in cost the masters of
-// a Redis Cluster.
+// a Redis Cluster together.
 func (m *measuring) onCluster() []step {
-	l := signedInOnRedis()
+	f := &m.results.Cluster
+	*f = redisFigures{Library: oursRedisSignedIn, Sessions: m.InRedis, Micros: map[scenario][]float64{}}
 	var address string
-	var masters *inspector
-	steps := []step{{"starting a cluster", 3, func() (err error) {
-		var addresses []string
-		if address, addresses, err = m.servers.startCluster(); err != nil {
-			return err
-		}
-		masters, err = newInspector(addresses...)
-		return err
-	}}}
-	steps = append(steps, inTurn(m.Rounds, computedFor, func(sc scenario) step {
-		return step{fmt.Sprintf("on a cluster: %s", sc), m.Processor.Seconds() + 0.1, func() error {
-			if err := masters.flush(); err != nil {
-				return err
-			}
-			return visit(l, address, clients, func(s *site, cookies []string) error {
-				micros, err := masters.perRequest(m.Processor, s, sc, cookies)
-				m.results.ClusterMicros[sc] = append(m.results.ClusterMicros[sc], micros)
-				return err
-			})
-		}}
-	})...)
-	return append(steps, step{"ending the cluster", 0, func() error {
-		masters.close()
-		return nil
-	}})
-}
-
-// size adds what sessions of five keys take in Redis.
-func (m *measuring) size(l library, f *redisFigures) error {
-	return m.visit(l, 1, func(s *site, _ []string) error {
-		before, err := m.redis.data()
+	masters := new(inspector)
+	steps := []step{{"starting a cluster", 3, func() error {
+		at, addresses, err := m.servers.startCluster()
 		if err != nil {
 			return err
 		}
-		if err := fillConcurrently(s, f.Sessions); err != nil {
+		address = at
+		return masters.connect(addresses...)
+	}}}
+	for range m.Rounds {
+		steps = append(steps, m.costs("on a cluster: "+f.Library, masters, func() string { return address }, f))
+	}
+	return append(steps, step{"ending the cluster", 0, func() error { masters.close(); return nil }})
+}
+
+// costs is a round of what a library's sessions cost the Redis at an address.
+func (m *measuring) costs(name string, i *inspector, address func() string, f *redisFigures) step {
+	l := libraryNamed(f.Library)
+	seconds := 1e-4*float64(m.InRedis) + float64(len(computedFor))*(m.Processor.Seconds()+0.05)
+	return step{name, seconds, func() error {
+		err := i.visit(l, address(), 1, func(s *site, _ []string) error {
+			bytes, err := i.perSession(s, f.Sessions)
+			f.Bytes = append(f.Bytes, bytes)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		after, err := m.redis.data()
-		f.Bytes = append(f.Bytes, (after-before)/float64(f.Sessions))
+		for _, sc := range computedFor {
+			err := i.visit(l, address(), clients, func(s *site, cookies []string) error {
+				micros, err := i.perRequest(m.Processor, s, sc, cookies)
+				f.Micros[sc] = append(f.Micros[sc], micros)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("%s: %w", sc, err)
+			}
+		}
+		return nil
+	}}
+}
+
+// visit opens a library over a Redis without sessions, for measure, with some
+// sessions of its own.
+func (i *inspector) visit(l library, address string, sessions int, measure func(s *site, cookies []string) error) error {
+	if err := i.flush(); err != nil {
 		return err
-	})
+	}
+	return visit(l, address, sessions, measure)
 }
 
 func fillConcurrently(s *site, sessions int) error {

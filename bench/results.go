@@ -22,10 +22,8 @@ type results struct {
 	HTTP     []httpFigures    `json:"http"`
 	Memory   []memoryFigures  `json:"memory"`
 	Redis    []redisFigures   `json:"redis"`
-	// ClusterMicros is what one request of this library, with people who are
-	// signed in, takes of the processors of all masters of a Redis Cluster.
-	ClusterMicros map[scenario][]float64 `json:"cluster_processor_us_runs"`
-	Profiles      []profileFigures       `json:"profiles"`
+	Cluster  redisFigures     `json:"cluster"` // of all masters together
+	Profiles []profileFigures `json:"profiles"`
 
 	Simulations []simulated `json:"simulations"`
 }

@@ -35,7 +35,7 @@ type measuring struct {
 
 // measure measures everything.
 func measure(quick bool) (r *results, err error) {
-	m := &measuring{plan: fullPlan}
+	m := &measuring{plan: fullPlan, redis: new(inspector)}
 	if quick {
 		m.plan = quickPlan
 	}
@@ -43,14 +43,11 @@ func measure(quick bool) (r *results, err error) {
 		return nil, err
 	}
 	defer m.servers.stop()
-	if m.redis, err = newInspector(m.servers.redis); err != nil {
+	defer m.redis.close()
+	if err := m.redis.connect(m.servers.redis); err != nil {
 		return nil, err
 	}
-	defer m.redis.close()
-	m.results = &results{
-		Quick: quick, Began: time.Now().UTC().Truncate(time.Second), Machine: thisMachine(), Versions: versions(),
-		ClusterMicros: map[scenario][]float64{},
-	}
+	m.results = &results{Quick: quick, Began: time.Now().UTC().Truncate(time.Second), Machine: thisMachine(), Versions: versions()}
 	var all []step
 	// The crowds come first, as nothing else has used the heap yet, and the
 	// cluster last, whose servers do not rest then.

@@ -191,17 +191,17 @@ func redisTable(r *results, shown shown) string {
 		heads = append(heads, "processor, "+string(sc))
 	}
 	t := newTable(heads...)
-	row := func(name, bytes string, micros map[scenario][]float64) {
-		cells := []string{name, bytes}
+	row := func(name string, f redisFigures) {
+		cells := []string{name, shown(count, f.Bytes)}
 		for _, sc := range computedFor {
-			cells = append(cells, shown(microseconds, micros[sc]))
+			cells = append(cells, shown(microseconds, f.Micros[sc]))
 		}
 		t.row(cells...)
 	}
 	for _, f := range r.Redis {
-		row(f.Library, shown(count, f.Bytes), f.Micros)
+		row(f.Library, f)
 	}
-	row(oursRedisSignedIn+", a cluster's masters together", none, r.ClusterMicros)
+	row("the masters of a cluster together: "+oursRedisSignedIn, r.Cluster)
 	return t.String()
 }
 

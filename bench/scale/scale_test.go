@@ -49,17 +49,31 @@ func TestTheThresholdDecidesHowOftenATTLIsExtended(t *testing.T) {
 	usual := with(func(*scale.Setting) {})
 	never := with(func(s *scale.Setting) { s.Threshold = 0 })
 	// At every touch: each request that only reads writes a TTL, logins aside.
-	if every.Extensions < 0.85 || every.Extensions > 0.9 {
-		t.Errorf("a threshold of 1 extends in %.3f of the requests, want nine tenths", every.Extensions)
+	if every.Upkeep < 0.85 || every.Upkeep > 0.9 {
+		t.Errorf("a threshold of 1 extends in %.3f of the requests, want nine tenths", every.Upkeep)
 	}
-	if usual.Extensions > every.Extensions/5 || usual.Extensions == 0 {
-		t.Errorf("a threshold of 0.8 extends in %.3f of the requests, beside %.3f", usual.Extensions, every.Extensions)
+	if usual.Upkeep > every.Upkeep/5 || usual.Upkeep == 0 {
+		t.Errorf("a threshold of 0.8 extends in %.3f of the requests, beside %.3f", usual.Upkeep, every.Upkeep)
 	}
-	if never.Extensions != 0 {
-		t.Errorf("a threshold of 0 extends in %.3f of the requests", never.Extensions)
+	if never.Upkeep != 0 {
+		t.Errorf("a threshold of 0 extends in %.3f of the requests", never.Upkeep)
 	}
 	if never.Expired <= usual.Expired || usual.Expired < every.Expired {
 		t.Errorf("expired: %d never extended, %d with 0.8, %d extended at every touch", never.Expired, usual.Expired, every.Expired)
+	}
+}
+
+func TestASessionIsNotedWhenItWasNotForAWhile(t *testing.T) {
+	t.Parallel()
+	never := func(s *scale.Setting) { s.Threshold = 0 }
+	visits := with(func(s *scale.Setting) { never(s); s.LastSeen = 2 * time.Hour })
+	always := with(func(s *scale.Setting) { never(s); s.LastSeen = time.Nanosecond })
+	// About once a visit of 12 requests, unless that writes or begins a session.
+	if visits.Upkeep < 0.03 || visits.Upkeep > 0.9/12 {
+		t.Errorf("once a visit is noted in %.3f of the requests", visits.Upkeep)
+	}
+	if always.Upkeep < 0.85 || always.Upkeep > 0.9 {
+		t.Errorf("each request is noted in %.3f of the requests, want nine tenths", always.Upkeep)
 	}
 }
 
@@ -113,33 +127,48 @@ func TestTheNearCache(t *testing.T) {
 	}
 }
 
+func TestLoginsBeginSessions(t *testing.T) {
+	t.Parallel()
+	began := func(o scale.Outcome) int { return int(math.Round(o.Logins * float64(o.Requests))) }
+	usual := with(func(*scale.Setting) {})
+	if n := began(usual); n < usual.Expired || n > usual.Expired+2000 { // the last one of each may live on
+		t.Errorf("%d sessions began and %d expired", n, usual.Expired)
+	}
+	if n := began(with(func(s *scale.Setting) { s.TTL = 365 * 24 * time.Hour })); n != 2000 {
+		t.Errorf("%d sessions began of 2000 people whose sessions do not expire", n)
+	}
+}
+
 func TestNodes(t *testing.T) {
 	t.Parallel()
-	measured := scale.Measured{BytesPerSession: 500, ReadMicros: 20, WriteMicros: 40}
+	measured := scale.Measured{
+		Single:  scale.Costs{Bytes: 500, Read: 20, Write: 40, Login: 100},
+		Cluster: scale.Costs{Bytes: 600, Read: 50, Write: 100, Login: 500},
+	}
 	assumed := scale.Assumed{
-		ActivePerDay: 0.5, RequestsPerVisit: 86.4, PeakToMean: 4, WriteShare: 0.1, ExtensionShare: 0.1,
-		NodeBytes: 1e9, BusyShare: 0.5,
+		ActivePerDay: 0.5, RequestsPerDay: 86.4, PeakToMean: 4, WriteShare: 0.1, UpkeepShare: 0.1, LoginShare: 0.05,
+		NodeBytes: 1e9, BusyShare: 0.5, RequestsPerInstance: 3000,
 	}
-	got := scale.Nodes(10e6, measured, assumed)
-	want := scale.Need{
-		Sessions: 10e6, Bytes: 5e9,
-		PeakRequests: 20_000, PeakCommands: 22_000,
-		NodesForMemory:   5,
-		NodesForCommands: 2, // (18,000 × 20 us + 4,000 × 40 us) / 0.5 = 1.04 s a second
-		Nodes:            5,
-	}
-	if math.Abs(got.PeakRequests-want.PeakRequests) > 1 || math.Abs(got.PeakCommands-want.PeakCommands) > 1 {
-		t.Errorf("%+v, want %+v", got, want)
-	}
-	got.PeakRequests, got.PeakCommands = want.PeakRequests, want.PeakCommands
-	if got != want {
-		t.Errorf("%+v, want %+v", got, want)
+	for _, want := range []scale.Need{
+		// 2,000 requests: 100 logins, 1,710 reads, 190 writes and 200 of upkeep,
+		// 0.06 s a second of one processor.
+		{Sessions: 1e6, Bytes: 5e8, PeakRequests: 2000, Instances: 1, PeakCalls: 2200, NodesForMemory: 1, NodesForCalls: 1, Nodes: 1},
+		// Its memory takes two, so that it is a cluster.
+		{Sessions: 2.5e6, Bytes: 1.5e9, PeakRequests: 5000, Instances: 2, PeakCalls: 5500, NodesForMemory: 2, NodesForCalls: 1, Nodes: 3},
+		// (17,100 × 50 + 3,900 × 100 + 1,000 × 500) us / 0.5 = 3.49 s a second
+		{Sessions: 10e6, Bytes: 6e9, PeakRequests: 20_000, Instances: 7, PeakCalls: 22_000, NodesForMemory: 6, NodesForCalls: 4, Nodes: 6},
+	} {
+		got := scale.Nodes(want.Sessions, measured, assumed)
+		got.PeakRequests, got.PeakCalls = math.Round(got.PeakRequests), math.Round(got.PeakCalls)
+		if got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
 	}
 	assumed.NearCacheHits = 1
-	if near := scale.Nodes(10e6, measured, assumed); math.Abs(near.PeakCommands-4000) > 1 {
-		t.Errorf("with all reads near, %v commands a second reach the store, want the 4,000 writes", near.PeakCommands)
+	if near := scale.Nodes(10e6, measured, assumed); math.Abs(near.PeakCalls-4900) > 1 {
+		t.Errorf("with all reads near, %v calls a second reach the store, want the 3,900 writes and 1,000 logins", near.PeakCalls)
 	}
-	if one := scale.Nodes(1, measured, assumed); one.Nodes != 1 {
-		t.Errorf("one session needs %d nodes", one.Nodes)
+	if one := scale.Nodes(1, measured, assumed); one.Nodes != 1 || one.Instances != 1 {
+		t.Errorf("one session: %+v", one)
 	}
 }

@@ -21,23 +21,27 @@ type Setting struct {
 	Writes   float64 // share of the requests that change the session
 
 	TTL       time.Duration
-	Threshold float64 // a TTL is extended when less than this share of it remains
+	Threshold float64       // a TTL is extended when less than this share of it remains
+	LastSeen  time.Duration // how old what is noted of the last visit may get; 0 where nothing is
 
 	SweepEvery time.Duration // of one instance, jittered by half
 	Instances  int
 	// Sticky sends each person to one instance; without it every request goes
 	// to any of them.
 	Sticky bool
-	// CacheFor is how long an instance answers from its near cache; a change
-	// made by any instance ends that at once.
+	// CacheFor is how long an instance answers from its near cache, 0 where it
+	// has none; a change made by any instance ends that at once.
 	CacheFor time.Duration
 }
 
 // Outcome is what came of it.
 type Outcome struct {
-	Requests   int
-	Extensions float64 // writes that nothing but a TTL asked for, a request
-	Expired    int     // sessions that ended because nobody came back in time
+	Requests int
+	// Upkeep is how many requests that only read had to write: to extend a TTL,
+	// or to note that the session was seen; a request.
+	Upkeep  float64
+	Logins  float64 // sessions that began, a request
+	Expired int     // sessions that ended because nobody came back in time
 	// DeadOnDisk is how many expired records wait for a sweep, on average, as a
 	// share of all that are kept: memory and SQL keep them until then.
 	DeadOnDisk float64
@@ -57,7 +61,8 @@ func Simulate(s Setting) Outcome {
 	}
 	out := Outcome{Requests: p.requests, Expired: p.expired}
 	if p.requests > 0 {
-		out.Extensions = float64(p.extensions) / float64(p.requests)
+		out.Upkeep = float64(p.upkeep) / float64(p.requests)
+		out.Logins = float64(p.logins) / float64(p.requests)
 	}
 	if kept := p.lived + p.dead; kept > 0 {
 		out.DeadOnDisk = p.dead / kept
@@ -75,7 +80,7 @@ type play struct {
 	random *rand.Rand
 	sweeps []time.Duration
 
-	requests, extensions, expired, reads, hits int
+	requests, logins, upkeep, expired, reads, hits int
 
 	// In seconds: so many of them are more than a Duration can hold.
 	lived, dead float64 // of all records, while alive and while waiting for a sweep
@@ -108,7 +113,7 @@ func (p *play) exponential(mean time.Duration) time.Duration {
 
 // person plays one person until the time is over.
 func (p *play) person() {
-	var expires time.Duration                          // of the session; there is none yet
+	var expires, seen time.Duration                    // of the session; there is none yet
 	began := time.Duration(-1)                         // of the record
 	near := make([]time.Duration, max(p.Instances, 1)) // until when each instance has it near
 	home := p.random.IntN(len(near))                   // the instance of a sticky person
@@ -117,11 +122,12 @@ func (p *play) person() {
 		for {
 			if began < 0 || at >= expires {
 				p.end(began, expires)
-				began, expires = at, at+p.TTL
+				began, expires, seen = at, at+p.TTL, at
 				p.forget(near, at)
 				p.requests++ // the login, which makes the record
+				p.logins++
 			} else {
-				p.request(at, &expires, near, home)
+				p.request(at, &expires, &seen, near, home)
 			}
 			if p.random.Float64() >= 1-1/p.PerVisit {
 				break
@@ -137,14 +143,18 @@ func (p *play) person() {
 }
 
 // request is one request of a session that lives.
-func (p *play) request(at time.Duration, expires *time.Duration, near []time.Duration, home int) {
+func (p *play) request(at time.Duration, expires, seen *time.Duration, near []time.Duration, home int) {
 	p.requests++
 	extends := float64(*expires-at) < p.Threshold*float64(p.TTL)
 	if extends {
 		*expires = at + p.TTL
 	}
+	notes := p.LastSeen > 0 && at-*seen >= p.LastSeen
+	if notes {
+		*seen = at
+	}
 	if p.random.Float64() < p.Writes {
-		p.forget(near, at) // the extension travels in the same write
+		p.forget(near, at) // the upkeep travels in the same write
 		return
 	}
 	p.reads++
@@ -159,8 +169,8 @@ func (p *play) request(at time.Duration, expires *time.Duration, near []time.Dur
 		near[instance] = min(at+p.CacheFor, p.For)
 		p.cached += (near[instance] - at).Seconds()
 	}
-	if extends {
-		p.extensions++
+	if extends || notes {
+		p.upkeep++
 		p.forget(near, at)
 	}
 }
