@@ -18,7 +18,7 @@ import (
 func writeDocuments(r *results, folder string) error {
 	for name, parts := range map[string]map[string]string{
 		"performance.md": {
-			"run": describe(r), "goals": goalTable(r), "missed": missed(r), "cost": costTable(r), "http": httpTable(r, medianOf),
+			"run": describe(r), "goals": goalTable(r), "missed": missed(r), "behind": behind(r), "cost": costTable(r), "http": httpTable(r, medianOf),
 			"memory": memoryTable(r, medianOf), "redis": redisTable(r, medianOf), "spread": spreadTable(r), "profile": profileTable(r, false), "http-profile": profileTable(r, true),
 		},
 		"scale.md": {
@@ -59,6 +59,30 @@ func fill(text string, parts map[string]string) (string, error) {
 		text = before + mark + "\n" + strings.TrimSpace(part) + "\n\n" + closeMark + after
 	}
 	return text, nil
+}
+
+// behind says where a peer with its sessions in the same place is faster.
+func behind(r *results) string {
+	var all []string
+	for _, mine := range []string{oursMemory, oursRedis} {
+		for _, sc := range scenarios {
+			own := rounded(r.request(mine, sc, nanosOf), 2)
+			var faster []string
+			for _, l := range libraries() {
+				nanos := rounded(r.request(l.Name, sc, nanosOf), 2)
+				if l.Module != oursModule && l.hasSessions() && l.Backend == libraryNamed(mine).Backend && nanos < own {
+					faster = append(faster, fmt.Sprintf("%s %s", l.Name, duration(nanos)))
+				}
+			}
+			if len(faster) > 0 {
+				all = append(all, fmt.Sprintf("%s: %s takes %s; %s.", sc, mine, duration(own), strings.Join(faster, "; ")))
+			}
+		}
+	}
+	if len(all) == 0 {
+		return "Nowhere, in this run."
+	}
+	return lines(all...)
 }
 
 // costTable is what a request costs on each backend of this library.

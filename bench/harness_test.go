@@ -218,6 +218,25 @@ func TestGoals(t *testing.T) {
 	}
 }
 
+func TestWherePeersAreFasterIsSaid(t *testing.T) {
+	t.Parallel()
+	r := &results{Requests: []requestFigures{
+		{Library: oursRedis, Scenario: s7, Nanos: []float64{120e3}},
+		{Library: scsRedigo, Scenario: s7, Nanos: []float64{80e3}},
+		{Library: scsGoRedis, Scenario: s7, Nanos: []float64{119.9e3}}, // the same, to two digits
+		{Library: scsMemory, Scenario: s7, Nanos: []float64{7e3}},      // in another place
+		{Library: oursRedis, Scenario: s3, Nanos: []float64{30e3}},
+		{Library: rueidisOwn, Scenario: s3, Nanos: []float64{20e3}}, // a floor
+	}}
+	if got, want := behind(r), "- S7: fxsession, redis takes 120 µs; scs, redigo 80 µs.\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Requests = r.Requests[2:]
+	if got := behind(r); got != "Nowhere, in this run." {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestFillReplacesWhatIsBetweenItsComments(t *testing.T) {
 	t.Parallel()
 	text := "a\n<!-- bench: x -->\nold\n<!-- /bench -->\nb\n<!-- bench: y -->\n<!-- /bench -->\nc\n"
