@@ -3,7 +3,7 @@
 // table, as charts and into the documents:
 //
 //	go run -C bench .           everything; less than 14 minutes on two cores
-//	go run -C bench . -quick    the same with less repetition, in two minutes, into results/quick alone
+//	go run -C bench . -quick    the same with less repetition, in two minutes, into quick/ alone
 //	go run -C bench . -render   table, charts and documents of the last run, again
 //	go run -C bench . -simulate the simulation behind docs/scale.md alone
 //

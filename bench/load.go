@@ -34,7 +34,7 @@ func (m *measuring) load() []step {
 		m.results.HTTP = append(m.results.HTTP, httpFigures{Library: name})
 	}
 	return inTurn(m.Rounds, pointers(m.results.HTTP), func(f *httpFigures) step {
-		return step{"over HTTP: " + f.Library, 2*m.HTTP.Seconds() + 0.2, func() error { return m.underLoad(f) }}
+		return step{"over HTTP: " + f.Library, 2*m.HTTP.Seconds() + 0.1, func() error { return m.underLoad(f) }}
 	})
 }
 

@@ -12,7 +12,7 @@ func main() {
 		return
 	}
 	defer endRequests()
-	quick := flag.Bool("quick", false, "measure with less repetition, in two minutes, into results/quick, and leave the documents as they are")
+	quick := flag.Bool("quick", false, "measure with less repetition, in two minutes, into the folder quick, and leave the documents as they are")
 	render := flag.Bool("render", false, "measure nothing: write the table, the charts and the documents of the last run again")
 	simulate := flag.Bool("simulate", false, "play the simulation of docs/scale.md alone, and print it")
 	flag.Parse()
@@ -29,7 +29,7 @@ func run(quick, render, simulate bool) (err error) {
 	}
 	out := "results"
 	if quick {
-		out = filepath.Join(out, "quick")
+		out = "quick"
 	}
 	file := filepath.Join(out, "results.json")
 	var r *results

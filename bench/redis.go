@@ -154,7 +154,7 @@ func (m *measuring) onCluster() []step {
 // costs is a round of what a library's sessions cost the Redis at an address.
 func (m *measuring) costs(name string, i *inspector, address func() string, f *redisFigures) step {
 	l := libraryNamed(f.Library)
-	seconds := 1e-4*float64(m.InRedis) + float64(len(computedFor))*(m.Processor.Seconds()+0.05)
+	seconds := 5e-5*float64(m.InRedis) + float64(len(computedFor))*(m.Processor.Seconds()+0.05)
 	return step{name, seconds, func() error {
 		err := i.visit(l, address(), 1, func(s *site, _ []string) error {
 			bytes, err := i.perSession(s, f.Sessions)

@@ -21,7 +21,7 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{6, 15, 80 * time.Millisecond, 2000, time.Second, 1_000_000, 10_000, 150 * time.Millisecond, 500 * time.Millisecond}
+	fullPlan  = plan{6, 15, 70 * time.Millisecond, 2000, 900 * time.Millisecond, 1_000_000, 10_000, 120 * time.Millisecond, 400 * time.Millisecond}
 	quickPlan = plan{1, 6, 20 * time.Millisecond, 500, 300 * time.Millisecond, 100_000, 2_000, 100 * time.Millisecond, time.Second}
 )
 
