@@ -7,6 +7,6 @@
 //	go run -C bench . -render   table, charts and documents of the last run, again
 //	go run -C bench . -simulate the simulation behind docs/scale.md alone
 //
-// It starts a redis-server of its own. Each library is one file that mounts it
+// It starts Redis servers of its own. Each library is one file that mounts it
 // as its documentation says, behind one small interface: [library].
 package main

@@ -38,8 +38,8 @@ type Bar struct {
 const (
 	width       = 760
 	margin      = 24
-	letterWidth = 7.5 // of the bold font, and more than its letters take on average
-	gap         = 8   // between a bar and what stands beside it
+	letterWidth = 8 // of the bold font, and more than its letters take on average
+	gap         = 8 // between a bar and what stands beside it
 	rowHeight   = 22
 	barHeight   = 14
 	panelHead   = 34
