@@ -60,7 +60,6 @@ func crowds() []crowded {
 // crowds measures stores in memory that hold many sessions: their heap, and
 // their stalls.
 func (m *measuring) crowds() []step {
-	took := map[string]time.Duration{} // for the sessions to come in, the last time
 	for _, c := range crowds() {
 		m.results.Memory = append(m.results.Memory, memoryFigures{Library: c.Name, Sessions: m.Sessions / max(c.Fewer, 1)})
 	}
@@ -82,11 +81,10 @@ func (m *measuring) crowds() []step {
 			if c.HeapAlone {
 				return nil
 			}
-			s, err := stalls(c, f.Sessions, max(w.took, took[c.Name]))
+			s, err := stalls(c, f.Sessions, w.took)
 			for attempt := 1; attempt < 4 && errors.Is(err, errTooSlow); attempt++ {
 				s, err = stalls(c, f.Sessions, 2*s.took)
 			}
-			took[c.Name] = s.took
 			f.StallMillis = append(f.StallMillis, millis(s.sweeping))
 			f.ControlMillis = append(f.ControlMillis, millis(s.control))
 			return err
@@ -168,8 +166,7 @@ type stall struct {
 // stalls measures the longest that a reader of living sessions waits while the
 // expired tenth of all is swept, and, to tell what the machine does to two threads
 // that compute from what the store does, while another thread computes for as
-// long as the sweep did. took is how long the sessions took to come in the last
-// time.
+// long as the sweep did. took is about how long the sessions take to come in.
 func stalls(c crowded, sessions int, took time.Duration) (s stall, err error) {
 	// The sweep is to come when all sessions are in and a tenth of them has
 	// expired, and not before.
