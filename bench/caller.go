@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/fxsession/sessions/internal/testkit"
 )
 
 // caller makes one request after the other to a site in the process, without a
@@ -55,13 +57,11 @@ func newCookie(s *site) (string, error) {
 
 // sink is a ResponseWriter that costs nothing.
 type sink struct {
-	header http.Header
+	testkit.Sink
 	status int
 }
 
-func (w *sink) Header() http.Header         { return w.header }
-func (w *sink) Write(p []byte) (int, error) { return len(p), nil }
-func (w *sink) WriteHeader(status int)      { w.status = status }
+func (w *sink) WriteHeader(status int) { w.status = status }
 
 // requestContext is that of all requests. It can be cancelled, as a server
 // cancels that of a client which has gone: what reaches out to Redis for a
@@ -75,11 +75,11 @@ const userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, li
 func httpCall(h http.Handler, path, cookie string) (call func(bool) int, current func() string) {
 	template := httptest.NewRequestWithContext(requestContext, http.MethodGet, path, nil)
 	template.Header.Set("User-Agent", userAgent)
-	w := &sink{header: http.Header{}}
+	w := &sink{Sink: testkit.Sink{}}
 	request := new(http.Request)
 	cookies := []string{cookie}
 	call = func(follow bool) int {
-		clear(w.header)
+		clear(w.Sink)
 		w.status = http.StatusOK
 		// Some libraries keep what they have loaded in the request, so that
 		// each gets a new one.
@@ -88,7 +88,7 @@ func httpCall(h http.Handler, path, cookie string) (call func(bool) int, current
 			request.Header["Cookie"] = cookies
 		}
 		h.ServeHTTP(w, request)
-		if set := w.header["Set-Cookie"]; follow && len(set) > 0 {
+		if set := w.Sink["Set-Cookie"]; follow && len(set) > 0 {
 			cookies[0], _, _ = strings.Cut(set[len(set)-1], ";")
 		}
 		return w.status

@@ -3,13 +3,13 @@ package main
 import (
 	"cmp"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
-	"math"
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"time"
+
+	"github.com/fxsession/sessions/internal/testkit"
 )
 
 // crowd is a store in memory that can hold very many sessions of five keys,
@@ -250,17 +250,11 @@ func longestRead(c crowd, sessions int, while func() error) (longest time.Durati
 	}
 }
 
-// scattered gives 16 bytes for n that look random, always the same.
-func scattered(n int) []byte {
-	x := uint64(n) * 0x9E3779B97F4A7C15
-	x ^= x >> 29
-	key := make([]byte, 0, 16)
-	key = binary.LittleEndian.AppendUint64(key, x*0xBF58476D1CE4E5B9)
-	return binary.LittleEndian.AppendUint64(key, uint64(n))
+// token gives 32 bytes for n that look random, always the same.
+func token(n int) []byte {
+	first, second := testkit.Scattered(n), testkit.Scattered(n+1)
+	return append(first[:], second[:]...)
 }
-
-// token gives 32 such bytes.
-func token(n int) []byte { return append(scattered(n), scattered(n+1)...) }
 
 // longToken is a token of 43 characters, as scs and fiber make them.
 func longToken(n int) string { return base64.RawURLEncoding.EncodeToString(token(n)) }
@@ -273,16 +267,10 @@ func (u usage) since(before usage, sessions int) usage {
 	return usage{(u.bytes - before.bytes) / float64(sessions), (u.objects - before.objects) / float64(sessions)}
 }
 
-// heap gives what is in use when collections find nothing more to free: pools
-// and finalizers give some of it back only in the second or third.
+// heap gives what is in use when collections find nothing more to free.
 func heap() usage {
-	for least := math.Inf(1); ; {
-		now := collected()
-		if now.objects >= least {
-			return now
-		}
-		least = now.objects
-	}
+	u := testkit.Heap()
+	return usage{float64(u.Bytes), float64(u.Objects)}
 }
 
 // collected gives what is in use after a collection.

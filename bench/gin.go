@@ -13,6 +13,8 @@ import (
 	ginredis "github.com/gin-contrib/sessions/redis"
 	"github.com/gin-gonic/gin"
 	gorilla "github.com/gorilla/sessions"
+
+	"github.com/fxsession/sessions/internal/testkit"
 )
 
 const (
@@ -106,7 +108,7 @@ func crowdGin(time.Duration) (crowd, error) {
 		values: map[any]any{
 			keyUser: initial.User, keyVisits: initial.Visits, keyProfile: initial.Profile, keyRoles: initial.Roles, keySince: initial.Since,
 		},
-		w: &sink{header: http.Header{}},
+		w: &sink{Sink: testkit.Sink{}},
 	}, nil
 }
 
@@ -117,7 +119,7 @@ type ginCrowd struct {
 }
 
 func (c *ginCrowd) put(n int, _ time.Duration) error {
-	clear(c.w.header)
+	clear(c.w.Sink)
 	s := gorilla.NewSession(c.store, cookieName)
 	// 52 characters, as the store's own IDs.
 	s.ID = strings.TrimRight(base32.StdEncoding.EncodeToString(token(n)), "=")

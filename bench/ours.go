@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fxsession/sessions/config"
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/memstore"
@@ -152,28 +153,23 @@ type oursCrowd struct {
 	rec   store.Record
 }
 
-func (c *oursCrowd) key(n int) (key store.Key) {
-	copy(key[:], scattered(n))
-	return key
-}
-
 func (c *oursCrowd) put(n int, ttl time.Duration) error {
 	rec := c.rec
 	rec.TTL = ttl
 	if rec.Subject != "" {
 		rec.Subject = subject(n)
 	}
-	return c.store.Create(context.Background(), c.key(n), rec)
+	return c.store.Create(context.Background(), testkit.Scattered(n), rec)
 }
 
 func (c *oursCrowd) update(n int) error {
-	return c.store.Update(context.Background(), c.key(n), oneWrite)
+	return c.store.Update(context.Background(), testkit.Scattered(n), oneWrite)
 }
 
 var oneWrite = store.Change{Set: map[string]json.RawMessage{keyVisits: json.RawMessage("43")}, TTL: time.Hour}
 
 func (c *oursCrowd) reader(n int) func() error {
-	key := c.key(n)
+	key := testkit.Scattered(n)
 	return func() error {
 		_, err := c.store.Load(context.Background(), key)
 		return err
