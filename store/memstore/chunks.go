@@ -69,11 +69,11 @@ func (c *chunks) at(p place) block {
 	return block(rest[:length])
 }
 
-// wasteful says that it is time to compact: that more is not needed than is, and
-// that it is worth going through so many entries.
+// wasteful says that it is time to compact: that what is not needed has come to
+// three quarters of what is, and that it is worth going through so many entries.
 func (c *chunks) wasteful(entries int) bool {
 	const worthwhile, perEntry = 2 << 10, 64
-	return c.dead > max(c.live, worthwhile, perEntry*entries)
+	return c.dead > max(c.live/4*3, worthwhile, perEntry*entries)
 }
 
 // compact copies the blocks of all entries into new chunks, and leaves the old

@@ -6,7 +6,7 @@
 // records under its lock, and rests now and then. Records are blocks of
 // bytes in long texts without pointers, so that the garbage collector passes over
 // them however many there are, and a Load hands out copies that share nothing
-// with them. Where half of those bytes are no longer needed, they are given up by
+// with them. Where too many of those bytes are no longer needed, they are given up by
 // copying the rest, one shard at a time.
 //
 // The sessions of a subject are found through an index that holds as many keys
