@@ -131,7 +131,7 @@ func measuredTable(r *results) string {
 	row("processor's time, a read", microseconds, func(c scale.Costs) float64 { return c.Read })
 	row("processor's time, a write", microseconds, func(c scale.Costs) float64 { return c.Write })
 	row("processor's time, a sign-in with a new ID", microseconds, func(c scale.Costs) float64 { return c.Login })
-	return t.String() + fmt.Sprintf("\nIn a memory store a session of who is signed in takes %s of the heap at most.\n", bytesOf(median(heap.HeapUpdated)))
+	return t.String() + fmt.Sprintf("\nIn a memory store, a signed-in session takes %s of the heap at most.\n", bytesOf(median(heap.HeapUpdated)))
 }
 
 // nodesTable counts nodes, without and with a near cache.

@@ -67,7 +67,7 @@ func faster(r *results, name, ours string, sc scenario, wanted float64, peers ..
 	ratio := rounded(peer/r.request(ours, sc, nanosOf), 2)
 	g := goal{name: name, target: fmt.Sprintf(">= %gx faster than scs", wanted), reached: ratio, show: times, met: ratio >= wanted}
 	if floor := r.request(rueidisOwn, s3, nanosOf); ours == oursRedis && !math.IsNaN(floor) {
-		g = g.because(fmt.Sprintf("It takes scs %s; nothing but a GET, over a connection of its own, takes %s, a ratio of %s.",
+		g = g.because(fmt.Sprintf("scs takes %s; a bare GET over its own connection takes %s, %s faster.",
 			duration(peer), duration(floor), times(peer/floor)))
 	}
 	return g.because(shares("The processor's time", r.profile(ours, sc, false)))

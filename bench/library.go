@@ -49,7 +49,7 @@ var scenarioTitles = map[scenario]string{
 	s3: "reads one key",
 	s4: "reads all five keys",
 	s5: "writes one key",
-	s6: "login: new ID, two writes",
+	s6: "sign-in: new ID, two writes",
 	s7: "new session, one write",
 }
 
