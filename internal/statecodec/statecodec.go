@@ -155,7 +155,7 @@ type reader struct {
 
 // open checks all lengths against what is there, and allocates nothing.
 func open(text string) (reader, error) {
-	count, lengths, ok := cutUvarint(text)
+	count, lengths, ok := cutLength(text)
 	if !ok {
 		return reader{}, errMalformed
 	}
@@ -191,16 +191,16 @@ func cutLengths(text string) (keyLen, valueLen int, rest string, ok bool) {
 	if len(text) >= 2 && text[0]|text[1] < 0x80 { // one byte each, as almost always
 		return int(text[0]), int(text[1]), text[2:], true
 	}
-	if keyLen, rest, ok = cutUvarint(text); ok {
-		valueLen, rest, ok = cutUvarint(rest)
+	if keyLen, rest, ok = cutLength(text); ok {
+		valueLen, rest, ok = cutLength(rest)
 	}
 	return keyLen, valueLen, rest, ok
 }
 
-// cutUvarint reads a length from the front of text and returns what follows it.
+// cutLength reads a length from the front of text and returns what follows it.
 // It refuses what is cut short, longer than need be, or above 2^31-1, which is
 // more than any state holds and fits an int everywhere.
-func cutUvarint(text string) (n int, rest string, ok bool) {
+func cutLength(text string) (n int, rest string, ok bool) {
 	v := uint64(0)
 	for i := 0; i < len(text) && i < 5; i++ {
 		v |= uint64(text[i]&0x7f) << (7 * i)
