@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -126,10 +127,20 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	}
 }
 
+// What may be a password is taken out of a text as a whole, also where a part of
+// it may be one.
+func TestTheLongestSecretComesFirst(t *testing.T) {
+	t.Parallel()
+	got := sqlstore.SecretsOf("host=db password=sec sslpassword=secondsec")
+	if want := []string{"secondsec", "sec"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A password that is a word of other texts, too, hides no more than itself.
 func TestAPasswordThatIsACommonWordHidesNoError(t *testing.T) {
 	t.Parallel()
-	for _, password := range []string{"sessions", "postgres", "parse", "e"} {
+	for _, password := range []string{"sessions", "postgres", "parse", "e", "re"} {
 		role := "with_" + password
 		run(t, pgx.db(t), "CREATE ROLE "+role+" LOGIN PASSWORD '"+password+"'")
 		name := strings.Replace(testserver.PostgresURL(postgres.Get(t).Addr()),
@@ -139,7 +150,7 @@ func TestAPasswordThatIsACommonWordHidesNoError(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		if _, err := s.Load(t.Context(), key(1)); err == nil || strings.Contains(err.Error(), "data source name") {
+		if _, err := s.Load(t.Context(), key(1)); err == nil || !strings.Contains(err.Error(), "the table is not there") {
 			t.Errorf("load without a table: %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -61,5 +61,8 @@ var (
 	DecodeState = decodeState
 )
 
+// SecretsOf gives what may be a password in a data source name.
+var SecretsOf = secretsOf
+
 // MaxBatch is how many rows one statement deletes at most.
 const MaxBatch = maxBatch

@@ -1,11 +1,13 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -40,8 +42,9 @@ func Open(ctx context.Context, driver, dsn string, dialect Dialect, opts ...Opti
 
 var passwords = regexp.MustCompile(`(?i)(?:pass|pwd|password|passwd|key)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
 
-// secretsOf gives what may be a password in dsn, in the forms that drivers
-// have: scheme://user:password@host, user:password@tcp(host), password=…
+// secretsOf gives what may be a password in dsn, the longest first, in the forms
+// that drivers have: scheme://user:password@host, user:password@tcp(host),
+// password=…
 func secretsOf(dsn string) []string {
 	var found []string
 	add := func(secret string) {
@@ -65,5 +68,6 @@ func secretsOf(dsn string) []string {
 			add(password)
 		}
 	}
-	return found
+	slices.SortFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	return slices.Compact(found)
 }
