@@ -62,6 +62,11 @@ func newCookieForm(cfg config.CookieConfig) (f cookieForm) {
 	return f
 }
 
+// payload is what a cookie says of the session as it is.
+func (s *Session) payload() payload {
+	return payload{record: s.record, id: s.id, began: s.began, expires: s.expires, terms: s.terms}
+}
+
 // outgoing gives the cookie that brings the client to where the session is, as
 // the text of a Set-Cookie header, "" when it is there already. It is called
 // with the session locked, after a save.
@@ -79,7 +84,7 @@ func (s *Session) outgoing() string {
 		s.held = heldCookie{}
 		return s.m.cookie.removal
 	}
-	now := payload{record: s.record, id: s.id, began: s.began, expires: s.expires, terms: s.terms}
+	now := s.payload()
 	if s.held.valid && s.held.payload == now && !s.clientChanged && !s.m.sendAlways {
 		return ""
 	}

@@ -23,29 +23,25 @@ func (s *Session) over(now int64) bool {
 var errOver = errors.New("session: over")
 
 // extension is the expiry that the session gets by being touched, 0 when it
-// keeps the one that it has.
+// keeps the one that it has. One that is not known it always gets.
 func (s *Session) extension(now int64) int64 {
-	if s.started || !s.begun {
+	if s.started || !s.begun || !s.used || s.m.extendOnChanges && !s.changes() {
 		return 0
 	}
-	if !s.used || s.m.extendOnChanges && !s.changes() {
-		return 0
+	later := s.lifeEnd(now, s.began)
+	if s.expires == 0 {
+		return later
 	}
-	remains, ttl := float64(s.expires-now), float64(s.ttl())
-	if s.m.threshold < 1 && remains >= s.m.threshold*ttl && !s.tooLate(remains, ttl) {
-		return 0
-	}
-	if later := s.lifeEnd(now, s.began); later > s.expires || s.tooLate(remains, ttl) {
+	threshold, ttl, remains := s.m.threshold, float64(s.ttl()), float64(s.expires-now)
+	// Where the expiry is so far away, the clock has gone back, or that of another
+	// instance is ahead: the record would be gone before the cookie says that it is
+	// to be extended.
+	wrong := remains > ttl+min(threshold, 1-threshold)*ttl
+	due := threshold == 1 || remains < threshold*ttl
+	if threshold > 0 && (wrong || due && later > s.expires) {
 		return later
 	}
 	return 0
-}
-
-// tooLate reports whether the cookie's expiry is so far away that the clock must
-// have gone back, or that of another instance be ahead: the record would be gone
-// before the cookie says that it is to be extended.
-func (s *Session) tooLate(remains, ttl float64) bool {
-	return s.m.threshold > 0 && remains > ttl+min(s.m.threshold, 1-s.m.threshold)*ttl
 }
 
 // changes reports whether the request has changed the session.

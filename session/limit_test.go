@@ -586,3 +586,25 @@ func TestATurnIsOneSubjectsOwn(t *testing.T) {
 	}
 	b.wantSubject("ada")
 }
+
+// A record that an attempt may have left behind is the session's own, also after
+// one that came to nothing: it does not take the place that it is for.
+func TestASignInDoesNotStandInItsOwnWay(t *testing.T) {
+	e := newEnv(t, atMost(1, config.MaxSessionsDeny))
+	syncInDoubt := e.losing()
+	b := e.browser()
+	b.visit(then(signIn("ada"), func(ctx context.Context, s *session.Session) error {
+		e.spy.fail(errors.New("away"), "delete") // so that nothing is taken back
+		if err := syncInDoubt(ctx, s); err != nil {
+			return err
+		}
+		e.advance(time.Minute) // the turn is over
+		e.spy.fail(errors.New("away"))
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("while the store is away: %v", err)
+		}
+		e.spy.fail(nil)
+		return nil
+	}))
+	b.wantSubject("ada")
+}

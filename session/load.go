@@ -42,9 +42,10 @@ func (s *Session) reload(ctx context.Context) error {
 
 // missed tells, of a record that is not there, whether it was ended under this
 // request so long ago that its mark has gone as well: one that should be there by
-// its TTL, and whose ID the request has known for longer than a mark lasts.
+// its TTL, and whose ID the request has known for longer than a mark lasts. Where
+// a missing record is allowed, the request must have seen it.
 func (s *Session) missed(err error) error {
-	if !errors.Is(err, store.ErrNotFound) || s.m.allowMissing {
+	if !errors.Is(err, store.ErrNotFound) || s.m.allowMissing && !s.server.known {
 		return err
 	}
 	if now := s.m.now(); now < s.expires && now-s.known >= store.Grace.Milliseconds() {
@@ -86,7 +87,7 @@ func (s *Session) lose(cause error) {
 		s.noteExpired()
 	}
 	s.edits++
-	if ended(cause) { // the client's cookie is no longer this request's to replace
+	if ended(cause) || s.begun && s.m.now() >= s.expires { // the client's cookie is no longer this request's to take away
 		s.held = heldCookie{}
 	}
 	s.forgetRecord()

@@ -249,10 +249,10 @@ func (x *exchange) close() {
 // has made of that: the server removes the files of the form that it finds
 // there, and an access log further out reads the pattern.
 func (x *exchange) handBack() {
-	if x.core.request.MultipartForm == nil {
-		x.core.request.MultipartForm = x.request.MultipartForm
+	if form := x.request.MultipartForm; form != nil && x.core.request.MultipartForm == nil {
+		x.core.request.MultipartForm = form
 	}
-	if x.core.request.Pattern == "" {
-		x.core.request.Pattern = x.request.Pattern
+	if pattern := x.request.Pattern; pattern != "" && x.core.request.Pattern == "" {
+		x.core.request.Pattern = pattern
 	}
 }

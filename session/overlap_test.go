@@ -171,6 +171,14 @@ func (b *answersLost) Delete(ctx context.Context, key store.Key) error {
 	return b.answer(b.Backend.Delete(ctx, key))
 }
 
+func (b *answersLost) ListBySubject(ctx context.Context, subject string) ([]store.Entry, error) {
+	return b.Backend.(store.SubjectIndex).ListBySubject(ctx, subject)
+}
+
+func (b *answersLost) DeleteBySubject(ctx context.Context, subject string, except ...store.Key) (int, error) {
+	return b.Backend.(store.SubjectIndex).DeleteBySubject(ctx, subject, except...)
+}
+
 // losing makes the backend lose its answers to one Sync.
 func (e *env) losing() (syncInDoubt handler) {
 	lossy := &answersLost{Backend: e.spy.Backend}

@@ -40,7 +40,7 @@ func (s *Session) forgetRecord() {
 }
 
 func (s *Session) renewRecord(ctx context.Context, now int64) error {
-	id, began, expires := newID(), s.began, s.expires
+	id, began, expires := newID(), min(s.began, now), s.expires // a clock may have gone back
 	signedIn := int64(0)
 	if s.signingIn {
 		began, signedIn = now, s.rank(ctx, now)
@@ -101,7 +101,9 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 	default:
 		return nil
 	}
-	s.expires = expires
+	if expires != s.expires { // a clock may have gone back, and it is not to expire before it began
+		s.began, s.expires = min(s.began, now), expires
+	}
 	s.written(ch)
 	return nil
 }
@@ -110,7 +112,7 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 // the ID that the client holds, which another request may have ended since.
 func (s *Session) owesCookie() bool {
 	return !s.started && s.held.valid && s.id == s.held.payload.id &&
-		(s.clientChanged || s.expires != s.held.payload.expires)
+		(s.clientChanged || s.payload() != s.held.payload)
 }
 
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
@@ -137,7 +139,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	if !again {
 		s.offered = newID()
 	}
-	id, began := s.offered, s.began
+	id, began := s.offered, min(s.began, now)
 	if !s.begun || s.signingIn {
 		began = now
 	}
@@ -153,7 +155,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	}
 	key := id.key()
 	err := s.create(ctx, key, rec)
-	if inDoubt(err) {
+	if inDoubt(err) || again && errors.As(err, new(*untried)) {
 		return err // offered is tried again, so that no record is left that nobody can reach
 	}
 	s.offered = rawID{}
@@ -199,7 +201,7 @@ func (s *Session) keepWithoutRecord(now int64) {
 	if !s.begun && len(s.client.state()) > 0 {
 		s.begun, s.began, s.expires = true, now, s.lifeEnd(now, now)
 	} else if later := s.extension(now); s.begun && later != 0 {
-		s.expires = later
+		s.began, s.expires = min(s.began, now), later
 	}
 	s.clientSaved()
 }

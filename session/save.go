@@ -100,7 +100,6 @@ func inDoubt(err error) bool {
 func (s *Session) saveOnce(ctx context.Context) error {
 	now := s.m.now()
 	s.asOf = now
-	s.began = min(s.began, now) // a clock may have gone back
 	if s.ended != nil {
 		if !s.signingIn {
 			return s.endedOutcome()

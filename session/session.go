@@ -58,6 +58,7 @@ type touched struct {
 
 	held heldCookie // what the client has
 	// began and expires are Unix milliseconds; 0 until the session has begun.
+	// expires is 0 also where a record may have another TTL than was asked for.
 	began, expires int64
 	known          int64 // since when the request has known the ID, likewise
 	asOf           int64 // when a save last looked at the clock, likewise; 0 if none has

@@ -425,3 +425,106 @@ func TestA14_NothingIsExtendedAfterTheFirstByte(t *testing.T) {
 		}
 	}, ttl10h)
 }
+
+// skew makes the clock another instance's, which is ahead by d.
+func (e *env) skew(d time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.now = e.now.Add(d)
+}
+
+// A request on an instance whose clock is a little behind has nothing to tell the
+// client, however young the session is.
+func TestD2_AClockThatIsBehindMakesNoReadUndoASignIn(t *testing.T) {
+	for name, handle := range map[string]handler{"a read": load, "a read of client state": readClientKeys} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			e.skew(2 * time.Second)
+			b.visit(write("k", "v"))
+			e.skew(-2 * time.Second)
+			slow := b.serve(then(handle, func(context.Context, *session.Session) error {
+				e.skew(2 * time.Second)
+				b.visit(signIn("ada"))
+				e.skew(-2 * time.Second)
+				return nil
+			}))
+			b.wantCookie(slow, noCookie)
+			if got := b.subject(); got != "ada" {
+				t.Errorf("%q is signed in", got)
+			}
+		})
+	}
+}
+
+// A reader whose cookie expires under it leaves the client's cookie alone: it may
+// be a newer one.
+func TestD2_AReaderThatOutlivesItsCookieTakesNoOtherAway(t *testing.T) {
+	for name, row := range map[string]struct {
+		begin, read  handler
+		before, late time.Duration
+	}{
+		"of a record":           {write("k", "v"), load, 30 * time.Second, store.Grace + time.Second},
+		"of client state alone": {writeClient("k", "v"), readClientKeys, time.Second, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, ttl10h, func(cfg *config.SessionConfig) {
+				cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+			})
+			b := e.browser()
+			b.visit(row.begin)
+			e.advance(10*time.Hour - row.before)
+			slow := b.serve(then(row.read, func(context.Context, *session.Session) error {
+				b.visit(signIn("ada"))
+				e.advance(row.late)
+				return nil
+			}))
+			b.wantCookie(slow, noCookie)
+			if got := b.subject(); got != "ada" {
+				t.Errorf("%q is signed in", got)
+			}
+		})
+	}
+}
+
+// Where missing records are allowed, one that the request has seen is not missing:
+// it was ended.
+func TestD2_ARecordThatWasSeenIsNotAllowedToBeMissing(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.MissingServerState = config.MissingServerStateAllow })
+	b := e.browser()
+	b.visit(write("k", "v"))
+	slow := b.serve(then(load, func(context.Context, *session.Session) error {
+		b.visit(signIn("ada"))
+		e.advance(store.Grace + time.Second)
+		return nil
+	}, write("late", "1")))
+	if slow.StatusCode != http.StatusConflict {
+		t.Errorf("status %d", slow.StatusCode)
+	}
+	b.wantCookie(slow, noCookie)
+	if got := b.subject(); got != "ada" {
+		t.Errorf("%q is signed in", got)
+	}
+}
+
+// A session that is never extended is not, not even by a clock that is ahead.
+func TestA14_AThresholdOfZeroExtendsNothingWhateverTheClock(t *testing.T) {
+	for name, handle := range map[string]handler{"a read": load, "a new ID": cycle} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, ttl10h, func(cfg *config.SessionConfig) { cfg.State.TTLExtensionThreshold = 0 })
+			b := e.browser()
+			b.visit(write("k", "v"))
+			end := b.incoming().ExpiresAt()
+			e.skew(2 * time.Second)
+			e.advance(10*time.Hour - 3*time.Second)
+			b.visit(then(handle, func(context.Context, *session.Session) error {
+				e.advance(1500 * time.Millisecond)
+				return nil
+			}))
+			e.skew(-2 * time.Second)
+			if b.cookie != nil && b.incoming().ExpiresAt().After(end) {
+				t.Errorf("it was extended by %s", b.incoming().ExpiresAt().Sub(end))
+			}
+		})
+	}
+}
