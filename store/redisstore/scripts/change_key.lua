@@ -8,7 +8,7 @@
 local from, to, grace = KEYS[1], KEYS[2], ARGV[9]
 
 local found, before = look(from)
-if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= before.version then
+if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= before.version then -- no function, see record
   found = 'conflict'
 end
 if found ~= 'live' then

@@ -7,7 +7,7 @@
 local key = KEYS[1]
 
 local found, before = look(key)
-if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= before.version then
+if found == 'live' and ARGV[1] ~= '0' and ARGV[1] ~= before.version then -- no function, see record
   found = 'conflict'
 end
 if found ~= 'live' then
