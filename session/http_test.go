@@ -465,6 +465,39 @@ func TestB7_TheSaveRunsThoughTheClientHasGone(t *testing.T) {
 	b.wantRead("k", "w")
 }
 
+// The same with a client that hangs up, and a server that notices.
+func TestB7_TheSaveRunsThoughTheClientHasHungUp(t *testing.T) {
+	overHTTP(t, func(t *testing.T, serve func(*env, http.Handler) site) {
+		e := newEnv(t)
+		under, over := make(chan struct{}), make(chan struct{})
+		chain := e.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			e.touch(r)
+			close(under)
+			<-r.Context().Done()
+		}))
+		s := serve(e, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(over)
+			chain.ServeHTTP(w, r)
+		}))
+		ctx, hangUp := context.WithCancel(t.Context())
+		go func() {
+			<-under
+			hangUp()
+		}()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res, err := s.client.Do(r); err == nil {
+			res.Body.Close()
+			t.Error("the client has got an answer")
+		}
+		<-over
+		e.wantCalls("create")
+		e.wantEvents(session.EventCreated)
+	})
+}
+
 // hanging is a backend that answers only when its caller gives up.
 type hanging struct {
 	store.Backend
