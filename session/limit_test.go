@@ -411,6 +411,29 @@ func TestASignInThatLosesItsPlaceTakesNoNewIDBack(t *testing.T) {
 	}
 }
 
+// Nor does it leave its terms behind, however often it was asked for.
+func TestASignInThatLosesItsPlaceLeavesTheTermsAsTheyWere(t *testing.T) {
+	const remembered = 20 * 24 * time.Hour
+	e := newEnv(t, atMost(1, config.MaxSessionsDeny))
+	b := e.browser()
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		return s.SignIn(ctx, "ada", session.SignInTTL(remembered))
+	})
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		err := errors.Join(s.SignIn(ctx, "eve", session.SignInTTL(time.Hour)), s.SignIn(ctx, "eve", session.SignInTTL(2*time.Hour)))
+		e.signedIn("eve")
+		if err := s.Sync(ctx); !errors.Is(err, session.ErrTooManySessions) {
+			t.Errorf("the save: %v", err)
+		}
+		return err
+	})
+	e.advance(remembered / 2)
+	b.wantSubject("ada")
+	if lives := b.incoming().ExpiresAt().Sub(e.time()); lives != remembered {
+		t.Errorf("it is extended to live for %s", lives)
+	}
+}
+
 // The oldest is who signed in first, not whose record is the oldest.
 func TestAClearDoesNotMakeASignInOlder(t *testing.T) {
 	eachBackend(t, func(e *env) {
