@@ -360,9 +360,7 @@ func TestA14_ASessionInUseOutlivesAClockThatGoesBack(t *testing.T) {
 			e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.TTL = 10 * time.Minute })
 			b := e.browser()
 			b.visit(write("k", "v"))
-			e.mu.Lock()
-			e.now = e.now.Add(-by)
-			e.mu.Unlock()
+			e.skew(-by)
 			for range 30 {
 				e.advance(time.Minute)
 				b.visit(load)
