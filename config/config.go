@@ -12,8 +12,8 @@ type SessionConfig struct {
 
 // CookieConfig says how the session cookie looks and what protects it.
 type CookieConfig struct {
-	// Name is the cookie's name without a prefix: a token of RFC 6265. It must
-	// not be empty.
+	// Name is the cookie's name without a prefix: a token of RFC 6265, of at
+	// most 128 bytes. It must not be empty.
 	Name string `koanf:"name"`
 	// Prefix is what goes before the name and makes browsers enforce Secure,
 	// Path and Domain. It must not be empty; PrefixNone stands for none.
@@ -21,8 +21,8 @@ type CookieConfig struct {
 	// Domain lets subdomains of it see the cookie. "" keeps the cookie to the
 	// host that set it.
 	Domain string `koanf:"domain"`
-	// Path limits the cookie to URLs below it. It begins with "/" and must not
-	// be empty.
+	// Path limits the cookie to URLs below it. It begins with "/", is ASCII, and
+	// has no semicolon, double quote or backslash. It must not be empty.
 	Path string `koanf:"path"`
 	// Secure keeps the cookie to HTTPS. false sends it in the clear.
 	Secure bool `koanf:"secure"`
