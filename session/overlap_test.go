@@ -257,25 +257,32 @@ func TestAnEndWhoseOutcomeIsNotKnownIsSaidAgain(t *testing.T) {
 // What an attempt whose answer was lost has created lives as long as its cookie
 // or, where it is not wanted any more, not at all.
 func TestARecordThatMayHaveBeenCreatedIsSetRightOrTakenBack(t *testing.T) {
-	eachBackend(t, func(e *env) {
-		syncInDoubt := e.losing()
-		b := e.browser()
-		b.visit(then(write("a", "1"), syncInDoubt, func(ctx context.Context, s *session.Session) error {
-			return s.SignIn(ctx, "ada", session.SignInTTL(20*24*time.Hour))
-		}))
-		if got := b.remaining(); got != 20*24*time.Hour {
-			t.Errorf("the record lives %s", got)
-		}
-		if got := b.incoming().ExpiresAt().Sub(e.time()); got != 20*24*time.Hour {
-			t.Errorf("the cookie lives %s", got)
-		}
+	for name, threshold := range map[string]float64{"extended": 0.8, "never extended": 0} {
+		t.Run(name, func(t *testing.T) {
+			eachBackend(t, mayHaveBeenCreated, func(cfg *config.SessionConfig) { cfg.State.TTLExtensionThreshold = threshold })
+		})
+	}
+}
 
-		b = e.browser()
-		b.wantCookie(b.visit(then(signIn("ada"), syncInDoubt, invalidate)), noCookie)
-		if _, err := e.spy.Backend.Load(t.Context(), e.spy.lastKey()); !errors.Is(err, store.ErrEnded) {
-			t.Errorf("what nobody holds: %v", err)
-		}
-	})
+func mayHaveBeenCreated(e *env) {
+	t := e.T
+	syncInDoubt := e.losing()
+	b := e.browser()
+	b.visit(then(write("a", "1"), syncInDoubt, func(ctx context.Context, s *session.Session) error {
+		return s.SignIn(ctx, "ada", session.SignInTTL(20*24*time.Hour))
+	}))
+	if got := b.remaining(); got != 20*24*time.Hour {
+		t.Errorf("the record lives %s", got)
+	}
+	if got := b.incoming().ExpiresAt().Sub(e.time()); got != 20*24*time.Hour {
+		t.Errorf("the cookie lives %s", got)
+	}
+
+	b = e.browser()
+	b.wantCookie(b.visit(then(signIn("ada"), syncInDoubt, invalidate)), noCookie)
+	if _, err := e.spy.Backend.Load(t.Context(), e.spy.lastKey()); !errors.Is(err, store.ErrEnded) {
+		t.Errorf("what nobody holds: %v", err)
+	}
 }
 
 // Who has gone keeps nothing from being tried: the save goes on.
@@ -530,9 +537,7 @@ func TestAClockThatGoesBackKeepsTheSession(t *testing.T) {
 	})
 	b := e.browser()
 	b.visit(writeClient("c", "v"))
-	e.mu.Lock()
-	e.now = e.now.Add(-2 * time.Second)
-	e.mu.Unlock()
+	e.skew(-2 * time.Second)
 	b.visit(write("k", "v"))
 	b.wantRead("k", "v")
 }

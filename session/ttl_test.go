@@ -356,17 +356,31 @@ func TestA15_ZeroIsNoLimit(t *testing.T) {
 // expiry of which the store knows nothing.
 func TestA14_ASessionInUseOutlivesAClockThatGoesBack(t *testing.T) {
 	for name, by := range map[string]time.Duration{"by an hour": time.Hour, "by most of a TTL": 7 * time.Minute} {
-		t.Run(name, func(t *testing.T) {
-			e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.TTL = 10 * time.Minute })
-			b := e.browser()
-			b.visit(write("k", "v"))
-			e.skew(-by)
-			for range 30 {
-				e.advance(time.Minute)
-				b.visit(load)
-			}
-			b.wantRead("k", "v")
-		})
+		for what, row := range map[string]struct {
+			begin, visit handler
+			read         func(b *browser) string
+		}{
+			"read":                   {write("k", "v"), load, func(b *browser) string { return b.read("k") }},
+			"renewed":                {write("k", "v"), cycle, func(b *browser) string { return b.read("k") }},
+			"of client state, alone": {writeClient("k", "v"), readClientKeys, func(b *browser) string { return b.readClient("k") }},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				e := newEnv(t, func(cfg *config.SessionConfig) {
+					cfg.State.TTL = 10 * time.Minute
+					cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+				})
+				b := e.browser()
+				b.visit(row.begin)
+				e.skew(-by)
+				for range 30 {
+					e.advance(time.Minute)
+					b.visit(row.visit)
+				}
+				if got := row.read(b); got != "v" {
+					t.Errorf("k is %q", got)
+				}
+			})
+		}
 	}
 }
 
@@ -523,6 +537,38 @@ func TestA14_AThresholdOfZeroExtendsNothingWhateverTheClock(t *testing.T) {
 			if b.cookie != nil && b.incoming().ExpiresAt().After(end) {
 				t.Errorf("it was extended by %s", b.incoming().ExpiresAt().Sub(end))
 			}
+		})
+	}
+}
+
+// A record whose ID this request has made itself, and which the store has lost, is
+// one that was lost, however long the request lasts.
+func TestA17_ARecordThatIsLostUnderTheRequestThatMadeItsIDIsMadeAnew(t *testing.T) {
+	for name, begin := range map[string]handler{"created": write("k", "v"), "renewed": then(load, cycle)} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			if name == "renewed" {
+				b.visit(write("k", "v"))
+			}
+			res := b.visit(func(ctx context.Context, s *session.Session) error {
+				_, err := s.Client().Keys(ctx) // the cookie is opened
+				e.advance(store.Grace + time.Second)
+				err = errors.Join(err, begin(ctx, s), s.Sync(ctx))
+				lost := false
+				e.spy.intercept(func(op string) error {
+					if op == "update" && !lost {
+						lost = true
+						return store.ErrNotFound
+					}
+					return nil
+				})
+				return errors.Join(err, s.Set(ctx, "later", "1"))
+			})
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("status %d", res.StatusCode)
+			}
+			b.wantRead("later", "1")
 		})
 	}
 }
