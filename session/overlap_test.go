@@ -285,6 +285,22 @@ func mayHaveBeenCreated(e *env) {
 	}
 }
 
+// Nor does what was never created keep a request from going on without it.
+func TestARecordThatWasNotCreatedNeedsNoTakingBack(t *testing.T) {
+	e := newEnv(t)
+	res := e.browser().visit(then(signIn("ada"), func(ctx context.Context, s *session.Session) error {
+		e.spy.fail(errors.New("away"), "create")
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Sync = %v", err)
+		}
+		e.spy.fail(nil)
+		return s.Invalidate()
+	}))
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
 // Who has gone keeps nothing from being tried: the save goes on.
 func TestB7_ASyncForNobodyLeavesTheSessionToItsSave(t *testing.T) {
 	for name, do := range map[string]handler{"a sign-in": signIn("ada"), "an update": increment} {

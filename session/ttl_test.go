@@ -572,3 +572,14 @@ func TestA17_ARecordThatIsLostUnderTheRequestThatMadeItsIDIsMadeAnew(t *testing.
 		})
 	}
 }
+
+// Clocks that differ by a little make no difference.
+func TestA14_AClockThatIsALittleBehindExtendsNothing(t *testing.T) {
+	e := newEnv(t, ttl10h)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.skew(-time.Hour)
+	e.calls()
+	b.wantCookie(b.visit(load), noCookie)
+	e.wantCalls("load")
+}
