@@ -73,7 +73,7 @@ func (j job) files() string { return j.names[len(j.names)-1] }
 // answer is what a script said.
 type answer struct {
 	word    string
-	version uint64        // of "ok", where a script changes one
+	version uint64        // of "ok", where a script has changed one
 	subject string        // of answerIndex
 	ttl     time.Duration // of answerIndex
 	move    move          // of answerMoving
@@ -86,8 +86,12 @@ const (
 	answerMoving = "moving"
 )
 
-// readAnswer reads a word, or an array that begins with one.
+// readAnswer reads a version, a word, or an array that begins with one.
 func readAnswer(message rueidis.RedisMessage) answer {
+	if message.IsInt64() {
+		version, _ := message.AsUint64() // one below zero is none
+		return answer{word: "ok", version: version}
+	}
 	if !message.IsArray() {
 		word, _ := message.ToString() // what is no word is not known
 		return answer{word: word}
@@ -102,10 +106,6 @@ func readAnswer(message rueidis.RedisMessage) answer {
 	}
 	a := answer{word: text(0)}
 	switch a.word {
-	case "ok":
-		if len(parts) == 2 {
-			a.version, _ = parts[1].AsUint64()
-		}
 	case answerIndex:
 		if len(parts) == 3 {
 			ms, _ := parts[2].AsInt64()

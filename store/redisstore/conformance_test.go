@@ -142,10 +142,10 @@ func (h *harness) names(tb testing.TB) []string {
 	return slices.Collect(maps.Keys(all))
 }
 
-// Corrupt puts a string where the hash was.
+// Corrupt puts another text where the record was.
 func (h *harness) Corrupt(tb testing.TB, key store.Key) {
 	tb.Helper()
-	command(tb, h.admin, "SET", h.namespace+key.String(), "not a hash", "KEEPTTL")
+	command(tb, h.admin, "SET", h.namespace+key.String(), "not a record", "KEEPTTL")
 }
 
 // Stall holds back what the server answers.

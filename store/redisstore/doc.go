@@ -5,8 +5,8 @@
 // application's own; [Open] makes one with a client of its own, from a URL, and
 // that one is to be closed.
 //
-// A record is a hash, its state in one field, that expires by the time to live of
-// its key. Every operation is one round trip and one atomic step: what
+// A record is one string, in MessagePack, that expires by the time to live of its
+// key. Every operation is one round trip and one atomic step: what
 // writes is a Lua script of the folder scripts, and what reads is
 // a pipeline of plain commands that knows when a write came between them. On a
 // cluster two operations need more: a change of key between two slots, and

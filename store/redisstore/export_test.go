@@ -53,6 +53,14 @@ var Dial = dial
 // Slot gives the slot of a key.
 var Slot = slot
 
+// LoadByScript is how records are loaded where plain commands do not do.
+func (s *Store) LoadByScript(ctx context.Context, key store.Key) (store.Record, error) {
+	return s.loadByScript(ctx, key)
+}
+
+// HeadSize is for how many bytes of a record tell its version.
+const HeadSize = headSize
+
 // PackState and UnpackState are how a state is packed.
 var (
 	PackState   = packState

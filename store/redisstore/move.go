@@ -64,7 +64,7 @@ func (s *Store) attemptMove(ctx context.Context, m move, before string, ch store
 	if err != nil {
 		return false, 0, err
 	}
-	a, err := s.say(ctx, commitScript, m.from, m.name, d.version(), milliseconds(store.Grace))
+	a, err := s.say(ctx, commitScript, m.from, m.name, d.version, milliseconds(store.Grace))
 	if err != nil {
 		return false, 0, err
 	}
@@ -82,7 +82,9 @@ func (s *Store) attemptMove(ctx context.Context, m move, before string, ch store
 // departure is a record as it was when it departed.
 type departure struct {
 	expires time.Time
-	parts   []string // version, creation, subject and state, as the scripts have them
+	version string
+	subject string
+	record  string // as the scripts have it
 }
 
 func (s *Store) depart(ctx context.Context, m move, ifVersion uint64) (departure, error) {
@@ -108,22 +110,18 @@ func (s *Store) depart(ctx context.Context, m move, ifVersion uint64) (departure
 
 func readDeparture(message rueidis.RedisMessage, asked time.Time) (departure, bool) {
 	all, err := message.ToArray()
-	if err != nil || len(all) != 6 {
+	if err != nil || len(all) != 5 {
 		return departure{}, false
 	}
-	left, err := all[1].AsInt64()
-	if err != nil {
-		return departure{}, false
-	}
-	d := departure{expires: asked.Add(time.Duration(left) * time.Millisecond)}
-	for _, part := range all[2:] {
-		d.parts = append(d.parts, text(part))
-	}
-	return d, true
+	left, err1 := all[1].AsInt64()
+	version, err2 := all[2].AsInt64()
+	return departure{
+		expires: asked.Add(time.Duration(left) * time.Millisecond),
+		version: strconv.FormatInt(version, 10),
+		subject: text(all[3]),
+		record:  text(all[4]),
+	}, err1 == nil && err2 == nil
 }
-
-func (d departure) version() string { return d.parts[0] }
-func (d departure) subject() string { return d.parts[2] }
 
 // arrive writes the changed record under the new key, as one that is moving,
 // after it was entered in the index of its subject.
@@ -136,13 +134,10 @@ func (s *Store) arrive(ctx context.Context, m move, before string, d departure, 
 		script:  arriveScript,
 		names:   []string{m.to},
 		takes:   m.to,
-		subject: d.subject(),
+		subject: d.subject,
 		ttl:     left,
 		args: func(e entered) []string {
-			own := append([]string{
-				m.from, m.name, before, milliseconds(left), milliseconds(moving),
-			}, d.parts...)
-			return changeArgs(ch, e, own...)
+			return changeArgs(ch, e, m.from, m.name, before, milliseconds(left), milliseconds(moving), d.record)
 		},
 	}
 	if ch.Subject != nil {

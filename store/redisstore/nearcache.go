@@ -276,29 +276,34 @@ func (s *Store) loadNear(ctx context.Context, key store.Key) (store.Record, erro
 	return rec, err
 }
 
-// loadCached reads the hash and its time to live, from the client's cache or
+// loadCached reads the value and its time to live, from the client's cache or
 // along with another caller if they are there.
 func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record, hit bool, err error) {
 	name := s.name(key)
-	var ttl int64 // it and ttlHit are of an answer, and not to be read without one
+	var value rueidis.RedisResult // it and what follows are of an answer, and not to be read without one
+	var ttl int64
 	var ttlHit bool
 	reply := s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
-		hash := s.client.B().Hgetall().Key(name).Cache()
+		get := s.client.B().Get().Key(name).Cache()
 		if s.near.keeps {
 			// The client reads the time to live in the same step.
-			one := client.DoCache(ctx, hash, s.near.ttl)
-			ttl = one.CachePTTL()
-			return one
+			value = client.DoCache(ctx, get, s.near.ttl)
+			ttl = value.CachePTTL()
+			return value
 		}
 		// Its own cache tells no time to live above that of the cache, and so that is
 		// asked for, too. They may be of two moments.
 		both := client.DoMultiCache(ctx,
-			rueidis.CT(hash, s.near.ttl),
+			rueidis.CT(get, s.near.ttl),
 			rueidis.CT(s.client.B().Pttl().Key(name).Cache(), s.near.ttl))
+		value = both[0]
 		ttl = s.near.left(both[1])
 		ttlHit = both[1].IsCacheHit()
-		return both[0]
+		return value
 	})
+	if errors.Is(reply.err, rueidis.Nil) {
+		return store.Record{}, ttlHit || value.IsCacheHit(), store.ErrNotFound
+	}
 	if reply.err != nil {
 		// It may be of another type, or the connection was lost over which another
 		// caller was fetching it: the client does not ask again for those who wait.
@@ -307,24 +312,11 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 		}
 		return store.Record{}, false, reply.err
 	}
-	hit = ttlHit || reply.message.IsCacheHit()
-	rec, err = parseCached(reply.message, ttl)
+	rec, err = readValue(reply.message, ttl)
 	for name, value := range rec.State {
 		rec.State[name] = bytes.Clone(value) // others have the same answer
 	}
-	return rec, hit, err
-}
-
-// parseCached reads an answer to HGETALL.
-func parseCached(hash rueidis.RedisMessage, remaining int64) (store.Record, error) {
-	fields, err := hash.AsMap()
-	if err != nil {
-		return store.Record{}, errNotPlain
-	}
-	if len(fields) == 0 {
-		return store.Record{}, store.ErrNotFound
-	}
-	return partsOf(fields).record(remaining)
+	return rec, ttlHit || value.IsCacheHit(), err
 }
 
 // left gives what is left of a time to live that was cached.

@@ -26,15 +26,15 @@ type nearConn struct {
 // command is one that the client may cache the answer to.
 type command struct{ name, word string }
 
-// hashWord is the command whose answers are kept.
-const hashWord = "HGETALL"
+// keptWord is the command whose answers are kept.
+const keptWord = "GET"
 
 // flight is an answer that is under way.
 type flight struct {
 	until time.Time // how long the answer may be kept
 	stale bool      // the record was changed meanwhile
 	done  chan struct{}
-	hash  rueidis.RedisMessage
+	value rueidis.RedisMessage
 	err   error
 }
 
@@ -42,7 +42,7 @@ type flight struct {
 func (f *flight) Wait(ctx context.Context) (rueidis.RedisMessage, error) {
 	select {
 	case <-f.done:
-		return f.hash, f.err
+		return f.value, f.err
 	case <-ctx.Done():
 		return rueidis.RedisMessage{}, ctx.Err()
 	}
@@ -71,22 +71,25 @@ func (c *nearConn) Flight(name, word string, ttl time.Duration, now time.Time) (
 func (c *nearConn) Update(name, word string, answer rueidis.RedisMessage) (expires int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f := c.land(name, word, answer, nil); f != nil && !f.stale && word == hashWord {
+	if f := c.land(name, word, answer, nil); f != nil && !f.stale && word == keptWord {
 		c.keep(name, answer, f.until)
 	}
 	return max(answer.CachePXAT(), 0)
 }
 
-func (c *nearConn) keep(name string, hash rueidis.RedisMessage, until time.Time) {
+func (c *nearConn) keep(name string, value rueidis.RedisMessage, until time.Time) {
 	key, ok := c.cache.keyOf(name)
 	if !ok {
 		return
 	}
-	now, left := time.Now(), hash.CachePTTL()
+	now, left := time.Now(), value.CachePTTL()
 	if expires := now.Add(time.Duration(left) * time.Millisecond); left != noExpiry && expires.Before(until) {
 		until = expires
 	}
-	rec, err := parseCached(hash, left)
+	rec, err := readValue(value, left)
+	if value.IsNil() {
+		err = store.ErrNotFound
+	}
 	k := newKept(key, rec, err, c.teller, now, until)
 	sh := c.cache.shardOf(key)
 	sh.mu.Lock()
@@ -106,7 +109,7 @@ func (c *nearConn) land(name, word string, answer rueidis.RedisMessage, err erro
 	f := c.flights[command{name, word}]
 	if f != nil {
 		delete(c.flights, command{name, word})
-		f.hash, f.err = answer, err
+		f.value, f.err = answer, err
 		close(f.done)
 	}
 	return f
@@ -125,7 +128,7 @@ func (c *nearConn) Delete(names []rueidis.RedisMessage) {
 	}
 	for _, message := range names {
 		name := text(message)
-		if f := c.flights[command{name, hashWord}]; f != nil {
+		if f := c.flights[command{name, keptWord}]; f != nil {
 			f.stale = true
 		}
 		if key, ok := c.cache.keyOf(name); ok {

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// A state is packed as the scripts pack it with cmsgpack: a MessagePack map of
-// strings. These are the first bytes of what there is in one, each followed by
-// a length of as many bytes as its name says, but for those that hold it.
+// What is in Redis is packed as the scripts pack it with cmsgpack, in
+// MessagePack. These are the first bytes of values, each followed by a length, or
+// by a number, of as many bits as its name says, but for those that hold it.
 const (
 	fixMap = 0x80 // to 0x8f
 	map16  = 0xde
@@ -17,6 +17,13 @@ const (
 	str8   = 0xd9
 	str16  = 0xda
 	str32  = 0xdb
+
+	fixInts     = 0x80 // those below, from 0
+	fixNegative = 0xe0 // to 0xff
+	uint8Bits   = 0xcc // and those of 16, 32 and 64
+	int8Bits    = 0xd0 // the same
+
+	no = 0xc2 // false
 )
 
 // packState gives "" for a state of no keys.
@@ -60,12 +67,24 @@ func appendLength(b []byte, n int) []byte {
 // both the whole of it; the keys share the bytes of the one, and the texts those
 // of the other.
 func unpackState(names string, texts []byte) (state map[string]json.RawMessage, ok bool) {
-	if len(texts) == 0 {
-		return map[string]json.RawMessage{}, true
-	}
 	u := unpacker{rest: texts}
+	return u.state(names, texts)
+}
+
+// unpacker reads what is packed, and gives nothing once it has failed.
+type unpacker struct {
+	rest   []byte
+	failed bool
+}
+
+// state reads a state up to the end of all, which names and texts are both. It
+// gives one of no keys where nothing comes next.
+func (u *unpacker) state(names string, texts []byte) (state map[string]json.RawMessage, ok bool) {
+	if len(u.rest) == 0 {
+		return map[string]json.RawMessage{}, !u.failed
+	}
 	keys := u.length(fixMap, 0x0f, map16)
-	if keys > len(texts)/2 { // each takes two bytes at least
+	if keys > len(u.rest)/2 { // each takes two bytes at least
 		return nil, false
 	}
 	state = make(map[string]json.RawMessage, keys)
@@ -76,12 +95,6 @@ func unpackState(names string, texts []byte) (state map[string]json.RawMessage, 
 		state[key] = texts[begin:end:end]
 	}
 	return state, !u.failed && len(u.rest) == 0
-}
-
-// unpacker reads what is packed, and gives nothing once it has failed.
-type unpacker struct {
-	rest   []byte
-	failed bool
 }
 
 // text gives where in the total of bytes the string is that comes next.
@@ -119,6 +132,51 @@ func (u *unpacker) length(fixed, mask, long byte) (n int) {
 	}
 	u.rest = rest[width:]
 	return n
+}
+
+// integer gives the integer that comes next.
+func (u *unpacker) integer() int64 {
+	if len(u.rest) == 0 {
+		u.fail()
+		return 0
+	}
+	first, rest := u.rest[0], u.rest[1:]
+	if first < fixInts || first >= fixNegative {
+		u.rest = rest
+		return int64(int8(first))
+	}
+	kind := first - uint8Bits
+	signed := first >= int8Bits
+	if signed {
+		kind = first - int8Bits
+	}
+	width := 1 << kind
+	if kind > 3 || len(rest) < width {
+		u.fail()
+		return 0
+	}
+	var bits uint64
+	for _, b := range rest[:width] {
+		bits = bits<<8 | uint64(b)
+	}
+	u.rest = rest[width:]
+	if unused := 64 - 8*width; signed {
+		return int64(bits<<unused) >> unused
+	}
+	if bits > math.MaxInt64 {
+		u.fail()
+		return 0
+	}
+	return int64(bits)
+}
+
+// comes says whether first comes next, and goes past it.
+func (u *unpacker) comes(first byte) bool {
+	if len(u.rest) == 0 || u.rest[0] != first {
+		return false
+	}
+	u.rest = u.rest[1:]
+	return true
 }
 
 func (u *unpacker) fail() int {

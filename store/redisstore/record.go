@@ -3,7 +3,6 @@ package redisstore
 import (
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -58,73 +57,63 @@ func flag(on bool) string {
 	return "0"
 }
 
-// parts are those of a hash that is a record or a mark, nil where there is none.
-type parts struct {
-	head, data, subject, mark rueidis.RedisMessage
-	moving                    bool
-}
+// The marks, where they have no notes.
+const (
+	deletedMark = "\xa7deleted\xc2"
+	renewedMark = "\xa7renewed\xc2"
+)
 
-// partsOf gives the parts of a whole hash.
-func partsOf(fields map[string]rueidis.RedisMessage) parts {
-	_, moving := fields["p"]
-	return parts{fields["h"], fields["d"], fields["s"], fields["m"], moving}
-}
-
-// record gives the record, with its time to live in milliseconds, or what the
-// mark says. What is none of them it leaves to the scripts to judge, with
-// errNotPlain. The record shares the bytes of p.
-func (p parts) record(remaining int64) (store.Record, error) {
-	if p.moving || remaining < 0 {
-		return store.Record{}, errNotPlain
+// readValue gives the record that value is, with its time to live in
+// milliseconds, or what the mark says. What is none of them it leaves to the
+// scripts to judge, with errNotPlain. The record shares the bytes of value.
+func readValue(value rueidis.RedisMessage, remaining int64) (rec store.Record, err error) {
+	names, texts := text(value), bytesOf(value)
+	switch {
+	case remaining < 0:
+		return rec, errNotPlain
+	case names == deletedMark:
+		return rec, store.ErrEnded
+	case names == renewedMark:
+		return rec, store.ErrRenewed
 	}
-	head := text(p.head)
-	if head == "" {
-		switch text(p.mark) {
-		case "deleted":
-			return store.Record{}, store.ErrEnded
-		case "renewed":
-			return store.Record{}, store.ErrRenewed
-		}
-		return store.Record{}, errNotPlain
+	u := unpacker{rest: texts}
+	if !u.comes(recordFormat) || !u.comes(no) { // there are no notes
+		return rec, errNotPlain
 	}
-	rec, ok := parseHead(head)
-	if !ok {
-		return store.Record{}, errNotPlain
-	}
-	rec.Subject = text(p.subject)
-	texts, _ := p.data.AsBytes() // what is no text is not known
-	if rec.State, ok = unpackState(text(p.data), texts); !ok {
-		return store.Record{}, errNotPlain
+	version, created, spare := u.integer(), u.integer(), u.integer()
+	begin, end := u.text(len(texts))
+	state, ok := u.state(names, texts)
+	if !ok || version <= 0 || version >= inexact || created <= -inexact || created >= inexact || spare < 0 || spare >= inexact {
+		return rec, errNotPlain
 	}
 	// In its last millisecond it has 0 left, and is still there.
-	rec.TTL = time.Duration(max(remaining, 1)) * time.Millisecond
-	return rec, nil
+	ttl := time.Duration(max(remaining, 1)) * time.Millisecond
+	return store.Record{
+		State: state, Subject: names[begin:end], CreatedAt: time.UnixMilli(created).UTC(), Version: uint64(version), TTL: ttl,
+	}, nil
 }
 
-// parseHead reads a head as look in record.lua does.
-func parseHead(head string) (rec store.Record, ok bool) {
-	format, numbers, _ := strings.Cut(head, " ")
-	version, created, _ := strings.Cut(numbers, " ")
-	if format != "1" || len(version) > 14 || len(created) > 18 {
-		return rec, false
-	}
-	v, err1 := strconv.ParseUint(version, 10, 64)
-	c, err2 := strconv.ParseInt(created, 10, 64)
-	rec.Version, rec.CreatedAt = v, time.UnixMilli(c).UTC()
-	return rec, err1 == nil && err2 == nil
-}
+// recordFormat is the first byte of a record.
+const recordFormat = 1
+
+// inexact is from where on numbers are too large for the scripts.
+const inexact = 9e15
+
+// headSize is for how many bytes a value is read to tell one version of a
+// record from another: format, notes, version and creation are no longer.
+const headSize = 1 + 1 + 9 + 9
 
 // parseRecord reads what load.lua returns for a live record.
 func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
-	all, err := message.ToArray()
-	if err != nil || len(all) != 4 {
+	both, err := message.ToArray()
+	if err != nil || len(both) != 2 {
 		return store.Record{}, store.ErrCorrupt
 	}
-	remaining, err := all[0].AsInt64()
+	remaining, err := both[0].AsInt64()
 	if err != nil {
 		return store.Record{}, store.ErrCorrupt
 	}
-	rec, err := parts{head: all[1], subject: all[2], data: all[3]}.record(remaining)
+	rec, err := readValue(both[1], remaining)
 	if err != nil {
 		return store.Record{}, store.ErrCorrupt
 	}
@@ -138,6 +127,12 @@ var errNotPlain = errors.New("redis: neither a record nor a mark")
 func text(message rueidis.RedisMessage) string {
 	t, _ := message.ToString()
 	return t
+}
+
+// bytesOf gives the same as bytes, which are not copied.
+func bytesOf(message rueidis.RedisMessage) []byte {
+	b, _ := message.AsBytes()
+	return b
 }
 
 // What Redis gives for the time to live of a key that never expires, as the

@@ -3,12 +3,14 @@ package redisstore_test
 import (
 	"crypto/sha1"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"math/rand/v2"
+	"os"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,52 +26,52 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 	client := newClient(t, shared.Get(t).Addr())
 	namespace := newNamespace()
 	s := redisstore.New(client, redisstore.WithNamespace(namespace))
-	name := func(n int) string { return namespace + key(n).String() }
-	holds := func(n int, want map[string]string, atMost time.Duration) {
+	holds := func(n int, want string, atMost time.Duration) {
 		t.Helper()
-		got, err := command(t, client, "HGETALL", name(n)).AsStrMap()
-		if packed, ok := got["d"]; ok { // the keys of a map have no order
-			state, _ := redisstore.UnpackState(packed, []byte(packed))
-			all, _ := json.Marshal(state)
-			got["d"] = string(all)
+		name := namespace + key(n).String()
+		if got, err := command(t, client, "GET", name).ToString(); err != nil || got != want {
+			t.Errorf("it is %q, error %v, want %q", got, err, want)
 		}
-		if err != nil || !maps.Equal(got, want) {
-			t.Errorf("the hash is %v, error %v, want %v", got, err, want)
-		}
-		left, err := command(t, client, "PTTL", name(n)).AsInt64()
+		left, err := command(t, client, "PTTL", name).AsInt64()
 		if d := time.Duration(left) * time.Millisecond; err != nil || d > atMost || d < atMost-10*time.Second {
 			t.Errorf("it lives for %s, want %s", d, atMost)
 		}
 	}
+	const created = "\xcf\x00\x00\x01\x8b\xcf\xe5\x68\x7b"
 
-	// Keys of the state that look like the fields of the record's own.
-	rec := record("", `""`, "h", `"2"`, "d", `7`, "s", `"x"`, "m", `"deleted"`)
+	rec := record("a", `[]`)
 	rec.Subject = "user-1"
 	if err := s.Create(t.Context(), key(1), rec); err != nil {
 		t.Fatal(err)
 	}
-	holds(1, map[string]string{
-		"h": "1 1 1700000000123", "s": "user-1", "x": "3660000",
-		"d": `{"":"","d":7,"h":"2","m":"deleted","s":"x"}`,
-	}, time.Hour)
+	// Its entry in the index lasts an hour and a minute longer: 0x37d8e0 milliseconds.
+	holds(1, "\x01\xc2\x01"+created+"\xce\x00\x37\xd8\xe0"+"\xa6user-1"+"\x81\xa1a\xa2[]", time.Hour)
+	const look = "return cjson.encode({cmsgpack.unpack(redis.call('GET', KEYS[1]))})"
+	if guide, err := os.ReadFile("../../docs/redis.md"); err != nil || !strings.Contains(string(guide), look) {
+		t.Errorf("docs/redis.md shows another way to look at a session, error %v", err)
+	}
+	shown, err := command(t, client, "EVAL", look, "1", namespace+key(1).String()).ToString()
+	if want := `[1,false,1,1700000000123,3660000,"user-1",{"a":"[]"}]`; err != nil || shown != want {
+		t.Errorf("docs/redis.md shows %s, error %v, want %s", shown, err, want)
+	}
 
 	nobody := ""
 	ch := store.Change{Clear: true, Set: state("v", `8`), Subject: &nobody, TTL: 2 * time.Hour}
 	if err := s.ChangeKey(t.Context(), key(1), key(2), ch); err != nil {
 		t.Fatal(err)
 	}
-	holds(1, map[string]string{"m": "renewed"}, store.Grace)
-	holds(2, map[string]string{"h": "1 2 1700000000123", "d": `{"v":8}`}, 2*time.Hour)
+	holds(1, "\xa7renewed\xc2", store.Grace)
+	holds(2, "\x01\xc2\x02"+created+"\x00"+"\xa0"+"\x81\xa1v\xa18", 2*time.Hour)
 
 	if err := s.Update(t.Context(), key(2), store.Change{Remove: []string{"v"}}); err != nil {
 		t.Fatal(err)
 	}
-	holds(2, map[string]string{"h": "1 3 1700000000123"}, 2*time.Hour)
+	holds(2, "\x01\xc2\x03"+created+"\x00"+"\xa0", 2*time.Hour)
 
 	if err := s.Delete(t.Context(), key(2)); err != nil {
 		t.Fatal(err)
 	}
-	holds(2, map[string]string{"m": "deleted"}, store.Grace)
+	holds(2, "\xa7deleted\xc2", store.Grace)
 }
 
 func TestTheDefaultNamespace(t *testing.T) {
@@ -94,21 +96,33 @@ func TestC9_WhatIsNotARecordStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, shared.Get(t).Addr())
 	kinds := map[string][][]string{
-		"a string":                 {{"SET", "", "x"}},
-		"a list":                   {{"RPUSH", "", "x"}},
-		"a set":                    {{"SADD", "", "f"}},
-		"a hash of somebody else":  {{"HSET", "", "user", "1"}},
-		"a later format":           {{"HSET", "", "h", "2 1 1", "d", "\x81\xa1a\xa11"}},
-		"no head":                  {{"HSET", "", "d", "\x81\xa1a\xa11"}},
-		"a head with no format":    {{"HSET", "", "h", "1 1"}},
-		"a version of letters":     {{"HSET", "", "h", "1 one 1"}},
-		"a version of many digits": {{"HSET", "", "h", "1 9223372036854775807 1"}},
-		"a version below zero":     {{"HSET", "", "h", "1 -1 1"}},
-		"no creation time":         {{"HSET", "", "h", "1 1 "}},
-		"a creation time of words": {{"HSET", "", "h", "1 1 now"}},
-		"more in its head":         {{"HSET", "", "h", "1 1 1 1"}},
-		"a mark of another kind":   {{"HSET", "", "m", "frozen"}},
-		"a record without expiry":  {{"HSET", "", "h", "1 1 1"}, {"PERSIST", ""}},
+		"a list":                        {{"RPUSH", "", "x"}},
+		"a set":                         {{"SADD", "", "f"}},
+		"a hash":                        {{"HSET", "", "user", "1"}},
+		"nothing":                       {{"SET", "", ""}},
+		"a text":                        {{"SET", "", "x"}},
+		"JSON":                          {{"SET", "", `{"user":1}`}},
+		"a later format":                {{"SET", "", "\x02\xc2\x01\x01\x00\xa0"}},
+		"a format alone":                {{"SET", "", "\x01"}},
+		"a record without notes":        {{"SET", "", "\x01\x01\x01\x00\xa0"}},
+		"notes of another kind":         {{"SET", "", "\x01\xc3\x01\x01\x00\xa0"}},
+		"a version of letters":          {{"SET", "", "\x01\xc2\xa11\x01\x00\xa0"}},
+		"a version of zero":             {{"SET", "", "\x01\xc2\x00\x01\x00\xa0"}},
+		"a version below zero":          {{"SET", "", "\x01\xc2\xff\x01\x00\xa0"}},
+		"a version of many digits":      {{"SET", "", "\x01\xc2\xcf\x00\x1f\xf9\x73\xca\xfa\x80\x00\x01\x00\xa0"}},
+		"half a version":                {{"SET", "", "\x01\xc2\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\x01\x00\xa0"}},
+		"a creation time of words":      {{"SET", "", "\x01\xc2\x01\xa3now\x00\xa0"}},
+		"a spare of letters":            {{"SET", "", "\x01\xc2\x01\x01\xa10\xa0"}},
+		"a subject of digits":           {{"SET", "", "\x01\xc2\x01\x01\x00\x07"}},
+		"no subject":                    {{"SET", "", "\x01\xc2\x01\x01\x00"}},
+		"an early end":                  {{"SET", "", "\x01\xc2\x01\x01\x00\xa5ada"}},
+		"a mark of another kind":        {{"SET", "", "\xa6frozen\xc2"}},
+		"a mark without notes":          {{"SET", "", "\xa7deleted"}},
+		"more than a mark":              {{"SET", "", "\xa7renewed\xc2\x01"}},
+		"a record that moves nowhere":   {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\xc2"}},
+		"a record that moves for ever":  {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xa1c\xc2\x01\xc2\x01\x01\x00\xa0"}},
+		"a record with an endless mark": {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xa1c\x01\xc2\x01\x01\x00\xa0"}},
+		"a record without expiry":       {{"SET", "", "\x01\xc2\x01\x01\x00\xa0"}, {"PERSIST", ""}},
 	}
 	for kind, commands := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -176,7 +190,7 @@ func TestC9_AStateThatCannotBeReadStaysAsItIs(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := namespace + key(1).String()
-			command(t, client, "HSET", name, "d", packed)
+			command(t, client, "SET", name, "\x01\xc2\x01\x01\x00\xa0"+packed, "KEEPTTL")
 			before := dump(t, client, name)
 			_, load := s.Load(t.Context(), key(1))
 			for what, err := range map[string]error{
@@ -215,24 +229,70 @@ func dump(t *testing.T, client rueidis.Client, name string) string {
 	return fmt.Sprintf("%x, expires in an hour: %t", value, left > 3_500_000)
 }
 
-// Fields that a later version of this package may add do no harm.
-func TestAFieldThatIsNotKnownIsLeftAlone(t *testing.T) {
+// Notes that a later version of this package may add do no harm.
+func TestANoteThatIsNotKnownIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, shared.Get(t).Addr())
 	namespace := newNamespace()
 	s := redisstore.New(client, redisstore.WithNamespace(namespace))
-	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
-		t.Fatal(err)
+	name := namespace + key(1).String()
+	command(t, client, "SET", name, "\x01\x81\xa1z\xa5later\x01\x01\x00\xa3ada\x81\xa1a\xa11", "PX", "3600000")
+	rec, err := s.Load(t.Context(), key(1))
+	if err != nil || rec.Subject != "ada" || rec.Version != 1 || rec.CreatedAt.UnixMilli() != 1 || string(rec.State["a"]) != `1` {
+		t.Errorf("the record is %+v, error %v", rec, err)
 	}
-	command(t, client, "HSET", namespace+key(1).String(), "z", "later")
 	if err := s.Update(t.Context(), key(1), store.Change{Clear: true}); err != nil {
 		t.Fatal(err)
 	}
-	if rec, err := s.Load(t.Context(), key(1)); err != nil || len(rec.State) != 0 {
-		t.Errorf("%d state keys, error %v, want none", len(rec.State), err)
+	want := "\x01\x81\xa1z\xa5later\x02\x01\x00\xa3ada"
+	if got, err := command(t, client, "GET", name).ToString(); err != nil || got != want {
+		t.Errorf("it is %q, error %v, want %q", got, err, want)
 	}
-	if z, err := command(t, client, "HGET", namespace+key(1).String(), "z").ToString(); err != nil || z != "later" {
-		t.Errorf("the field is gone: %v", err)
+}
+
+// Whatever is there, plain commands read what the script reads, or leave it to
+// the script.
+func TestWhatIsReadWithoutAScriptIsWhatTheScriptReads(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	namespace := newNamespace()
+	s := redisstore.New(client, redisstore.WithNamespace(namespace))
+	name := namespace + key(1).String()
+	wholes := []string{
+		"\x01\xc2\x07\xcf\x00\x00\x01\x8b\xcf\xe5\x68\x7b\xce\x00\x37\xd8\xa0\xa3ada\x82\xa1a\xa11\xa1b\xd9\x022]",
+		"\x01\xc2\xcd\x01\x00\xd3\xff\xff\xff\xff\xff\xff\xff\x00\x00\xa0",
+		"\xa7deleted\xc2", "\xa7renewed\xc2",
+		"\xa7renewed\x81\xa1w\xa8abcdefgh",
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	read, refused := 0, 0
+	for round := range 3000 {
+		value := []byte(wholes[round%len(wholes)])
+		for range random.IntN(3) {
+			switch i := random.IntN(len(value)); random.IntN(3) {
+			case 0:
+				value[i] = byte(random.IntN(256))
+			case 1:
+				value = slices.Insert(value, i, byte(random.IntN(256)))
+			case 2:
+				value = append(value[:i:i], value[i+1:]...)
+			}
+		}
+		command(t, client, "SET", name, string(value), "PX", "3600000")
+		rec, err := s.Load(t.Context(), key(1))
+		byScript, errByScript := s.LoadByScript(t.Context(), key(1))
+		rec.TTL, byScript.TTL = 0, 0
+		if !errors.Is(err, errByScript) || !reflect.DeepEqual(rec, byScript) {
+			t.Fatalf("%q is read as %+v, %v, and by the script as %+v, %v", value, rec, err, byScript, errByScript)
+		}
+		if err == nil {
+			read++
+		} else if errors.Is(err, store.ErrCorrupt) {
+			refused++
+		}
+	}
+	if read < 500 || refused < 500 {
+		t.Errorf("%d were read and %d refused", read, refused)
 	}
 }
 

@@ -33,7 +33,7 @@ var (
 	deleteScript    = rueidis.NewLuaScript(source("record", "leave", "subject", "delete"))
 
 	enterScript = rueidis.NewLuaScriptRetryable(source("record", "subject", "enter"))
-	pruneScript = rueidis.NewLuaScriptRetryable(source("record", "leave", "prune"))
+	pruneScript = rueidis.NewLuaScriptRetryable(source("record", "prune"))
 
 	departScript   = rueidis.NewLuaScriptRetryable(source("record", "move", "depart"))
 	arriveScript   = rueidis.NewLuaScript(source("record", "subject", "merge", "move", "arrive"))

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
@@ -124,6 +125,10 @@ func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
 			return rec, err
 		}
 	}
+	return s.loadByScript(ctx, key)
+}
+
+func (s *Store) loadByScript(ctx context.Context, key store.Key) (store.Record, error) {
 	for {
 		reply := s.exec(ctx, loadScript, []string{s.name(key)}, nil)
 		if reply.err != nil {
@@ -154,9 +159,13 @@ func (s *Store) load(ctx context.Context, key store.Key) (store.Record, error) {
 // and change their order.
 func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, error) {
 	name := s.name(key)
-	var all []rueidis.RedisResult // of an answer, and not to be read without one
+	var head, left rueidis.RedisResult // of an answer, and not to be read without one
 	reply := s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
-		all = client.DoMulti(ctx, s.read("HGET", name, "h"), s.along("PTTL", name), s.along("HMGET", name, "h", "d", "s", "m"))
+		all := client.DoMulti(ctx, s.read("GETRANGE", name, "0", lastOfHead), s.along("PTTL", name), s.along("GET", name))
+		head, left = all[0], all[1]
+		if rueidis.IsRedisNil(all[2].Error()) {
+			return left
+		}
 		return all[2]
 	})
 	if reply.err != nil {
@@ -165,22 +174,22 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 		}
 		return store.Record{}, reply.err
 	}
-	remaining, err := all[1].AsInt64()
+	remaining, err := left.AsInt64()
 	if err != nil {
 		return store.Record{}, errNotPlain
 	}
 	if remaining == absent {
 		return store.Record{}, store.ErrNotFound
 	}
-	fields, err := reply.message.ToArray()
-	if err != nil || len(fields) != 4 {
+	value := text(reply.message)
+	if h, _ := head.ToString(); len(h) == 0 || h != value[:min(headSize, len(value))] {
 		return store.Record{}, errNotPlain
 	}
-	if head, _ := all[0].ToString(); head != text(fields[0]) {
-		return store.Record{}, errNotPlain
-	}
-	return parts{head: fields[0], data: fields[1], subject: fields[2], mark: fields[3]}.record(remaining)
+	return readValue(reply.message, remaining)
 }
+
+// lastOfHead is the index of the last byte of a head.
+var lastOfHead = strconv.Itoa(headSize - 1)
 
 // read makes a command that may be sent again, as it only reads, but that the
 // client does not take for one that a replica could answer: what a replica has

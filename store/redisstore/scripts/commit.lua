@@ -9,14 +9,15 @@ local key, move = KEYS[1], ARGV[1]
 
 local found, rec = look(key)
 if found ~= 'live' then
-  return why(found, key)
+  return why(found, rec, key)
 end
-if not noted(key, move) then
+if not noted(rec, move) then
   return 'refused'
 end
-if rec.version ~= ARGV[2] then
-  redis.call('HDEL', key, '@' .. move)
+if rec.version ~= tonumber(ARGV[2]) then
+  note(key, rec, move, nil)
   return 'changed'
 end
-leave(key, found, 'renewed', ARGV[3], move)
+redis.call('PEXPIRE', key, ARGV[3]) -- see leave
+leave(key, 'renewed', ARGV[3], { w = string.sub(move .. (rec.notes.w or ''), 1, 8 * #move) })
 return 'ok'

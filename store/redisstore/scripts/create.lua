@@ -4,25 +4,20 @@
 -- Returns 'ok', what is in the way: 'live', 'corrupt' or 'moving' (see why), or
 -- { 'index', subject, TTL } when the caller has to enter the record first.
 
-local key, ttl, created, subject, data = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[6]
+local key, ttl, created, subject, data = KEYS[1], ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6]
 
-local found = look(key)
+local found, there = look(key)
 if found == 'live' or found == 'corrupt' or found == 'moving' then
-  return why(found, key)
+  return why(found, there, key)
 end
 
-local rec = { version = 1, created = created, data = data ~= '' and data, subject = subject ~= '' and subject, spare = false }
-if rec.subject then
-  local spare = cover(key, subject, tonumber(ttl), 0, ARGV[4], ARGV[5])
-  if not spare then
+local rec = { notes = there and there.notes or false, version = 1, created = created, spare = 0, subject = subject, data = data }
+if subject ~= '' then
+  rec.spare = cover(key, subject, tonumber(ttl), 0, ARGV[4], ARGV[5])
+  if not rec.spare then
     return { 'index', subject, tonumber(ttl) }
   end
-  rec.spare = spare
 end
 
-file(key, 'h', rec)
-if found ~= 'none' then
-  redis.call('HDEL', key, 'm') -- the mark of a record that has ended
-end
-redis.call('PEXPIRE', key, ttl)
+redis.call('SET', key, pack(rec), 'PX', ttl)
 return 'ok'

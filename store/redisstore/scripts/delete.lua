@@ -9,14 +9,14 @@ local key, grace, reach, subject = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 
 local found, rec = look(key)
 if found ~= 'live' and (found ~= 'corrupt' or subject ~= '') then
-  return why(found, key)
+  return why(found, rec, key)
 end
-local signed = rec and rec.subject
-if subject ~= '' and signed ~= subject then
+if subject ~= '' and rec.subject ~= subject then
   return 'none'
 end
-leave(key, found, 'deleted', grace)
-if signed and reach == 'here' then
-  forget(key, signed)
+redis.call('PEXPIRE', key, grace) -- see leave
+leave(key, 'deleted', grace, rec and rec.notes)
+if rec and rec.subject ~= '' and reach == 'here' then
+  forget(key, rec.subject)
 end
 return 'ok'

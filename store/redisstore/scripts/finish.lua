@@ -4,20 +4,17 @@
 
 local key, move = KEYS[1], ARGV[1]
 
-if redis.call('TYPE', key).ok ~= 'hash' then
+local found, rec = look(key)
+if found ~= 'moving' or rec.move ~= move then
   return 'ok'
 end
-local moving, begin, expires, mark, over = unpack(redis.call('HMGET', key, 't', 'q', 'z', 'm', 'e'))
-if moving ~= move then
-  return 'ok'
-end
-if ARGV[2] == 'committed' then
-  redis.call('HDEL', key, 'p', 't', 'z', 'm', 'e') -- first, as Redis does not refuse it when it is out of memory
-  redis.call('HSET', key, 'h', begin)
-  redis.call('HDEL', key, 'q')
-  redis.call('PEXPIREAT', key, expires)
-elseif mark and tonumber(over) > now() then
-  leave(key, 'moving', mark, tonumber(over) - now())
+local time = now()
+if ARGV[2] == 'committed' and rec.expires > time then
+  redis.call('PEXPIRE', key, rec.expires - time) -- see leave
+  redis.call('SET', key, rec.record, 'PX', rec.expires - time)
+elseif ARGV[2] ~= 'committed' and rec.before and rec.before[2] > time then
+  redis.call('PEXPIRE', key, rec.before[2] - time)
+  leave(key, rec.before[1], rec.before[2] - time, rec.notes)
 else
   redis.call('UNLINK', key)
 end

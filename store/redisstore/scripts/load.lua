@@ -1,14 +1,11 @@
 -- KEYS: the record's
--- Returns the time to live in milliseconds, the head, the subject and the state
--- of the record, the last two nil where there is none, or what is there in its
--- place: 'none', 'deleted', 'renewed', 'corrupt' or 'moving' (see why).
---
--- A script, because all of it belongs to one moment: between two commands
--- another client's change could slip, and the outcome would be a record that
--- there never was.
+-- Returns the time to live in milliseconds and the record, without notes, or what
+-- is there in its place: 'none', 'deleted', 'renewed', 'corrupt' or 'moving' (see
+-- why).
 
 local found, rec = look(KEYS[1])
 if found ~= 'live' then
-  return why(found, KEYS[1])
+  return why(found, rec, KEYS[1])
 end
-return { rec.left, '1 ' .. rec.version .. ' ' .. rec.created, rec.subject, rec.data }
+rec.notes = false
+return { rec.left, pack(rec) }

@@ -5,17 +5,16 @@
 --       these, and whatever the script has of its own: the keys to remove, then
 --       the keys to set and their JSON texts in turn.
 
--- merge gives what becomes of rec by ARGV, but for the subject and the TTL; nil
--- if its state is none. first is where the lists begin.
+-- merge makes of rec what becomes of it by ARGV, but for the subject and the TTL;
+-- it returns false if its state is none. first is where the lists begin.
 local function merge(rec, first)
   local clear, removed = ARGV[3] == '1', tonumber(ARGV[8])
-  local data = rec.data
   if clear or #ARGV >= first then
     local state, readable = {}, true
-    if data and not clear then
-      readable, state = pcall(cmsgpack.unpack, data)
+    if rec.data and not clear then
+      readable, state = pcall(cmsgpack.unpack, rec.data)
       if not readable or type(state) ~= 'table' then
-        return nil
+        return false
       end
     end
     -- Removed before set: a key that is in both is written.
@@ -25,51 +24,46 @@ local function merge(rec, first)
     for i = first + removed, #ARGV, 2 do
       state[ARGV[i]] = ARGV[i + 1]
     end
-    data = next(state) ~= nil and cmsgpack.pack(state)
+    rec.data = next(state) ~= nil and cmsgpack.pack(state)
   end
-  return {
-    version = rec.version + 1,
-    created = rec.created,
-    data = data,
-    subject = rec.subject,
-    spare = rec.spare,
-  }
+  rec.version = rec.version + 1
+  return true
 end
 
--- sign gives rec, which is to become of before and to be filed under the key to,
--- the subject and the spare that ARGV means it to have, and sees to the index
--- first. It returns nil, or what the script has to return because the caller has
--- to enter the record before.
-local function sign(rec, before, from, to)
+-- sign gives rec, which is to be filed under the key to, the subject and the
+-- spare that ARGV means it to have, and sees to the index first. It returns nil,
+-- or what the script has to return because the caller has to enter the record
+-- before.
+local function sign(rec, from, to)
   local ttl, signs, reach, promised = tonumber(ARGV[2]), ARGV[4], ARGV[6], ARGV[7]
   if from == to and ttl == 0 and signs == '0' then
     return nil
   end
+  local held = 0
+  if from == to and (signs == '0' or ARGV[5] == rec.subject) then
+    held = rec.left + rec.spare
+  end
   if signs == '1' then
-    rec.subject = ARGV[5] ~= '' and ARGV[5]
+    rec.subject = ARGV[5]
+  end
+  rec.spare = 0
+  if rec.subject == '' then
+    return nil
   end
   if ttl == 0 then
-    ttl = before.left
+    ttl = rec.left
   end
-  rec.spare = false
-  if rec.subject then
-    local held = 0
-    local spare = before.spare -- a number, and one that Lua counts with exactly
-    if from == to and rec.subject == before.subject and spare and #spare <= 15 and string.find(spare, '^%-?%d+$') then
-      held = before.left + spare
-    end
-    rec.spare = cover(to, rec.subject, ttl, held, reach, promised)
-    if not rec.spare then
-      return { 'index', rec.subject, ttl }
-    end
+  rec.spare = cover(to, rec.subject, ttl, held, reach, promised)
+  if not rec.spare then
+    return { 'index', rec.subject, ttl }
   end
   return nil
 end
 
--- resign takes the record that was under from out of the index that it is no
--- longer in.
-local function resign(rec, before, from, to)
-  if before.subject and ARGV[6] == 'here' and (before.subject ~= rec.subject or from ~= to) then
-    forget(from, before.subject)
+-- resign takes the record that was under from, of signed, out of the index that
+-- it is no longer in.
+local function resign(rec, signed, from, to)
+  if signed ~= '' and ARGV[6] == 'here' and (signed ~= rec.subject or from ~= to) then
+    forget(from, signed)
   end
 end

@@ -13,22 +13,33 @@
 -- on: who meets it moving settles before it answers. A move that was never
 -- committed changes nothing.
 --
--- A record that is moving has these fields beside its own, and no h:
---   p  the old key
---   t  the name of the move, of a fixed length
---   q  its head
---   z  when the record expires, by this server's clock
---   m  the mark that was there before, if there was one
---   e  when that mark is over
+-- A record that is moving is, in MessagePack as in record:
+--   'moving'; notes; the old key; the name of the move, of a fixed length; when
+--   the record expires, by this server's clock; false, or the mark that was there
+--   before and when that is over; and the record
 -- It expires before the mark that commit leaves can be over, so that settle can
--- always tell, and after the last moment at which commit is done. The record
--- under the old key notes each move that is under way:
+-- always tell, and after the last moment at which commit is done. The notes of
+-- the record under the old key say, of each move that is under way:
 --   @t until when move t may be committed, by this server's clock
--- and the key remembers in w the names of the last moves from it, whatever
--- comes to be under it.
+-- and those of the key, whatever comes to be under it:
+--   w  the names of the last moves from it
 
--- noted says whether the move under way from key can still be committed.
-local function noted(key, move)
-  local last = redis.call('HGET', key, '@' .. move)
-  return last and now() <= tonumber(last)
+-- noted says whether the move under way from a record can still be committed.
+local function noted(rec, move)
+  local last = rec.notes and rec.notes['@' .. move]
+  return last and now() <= last
+end
+
+-- note makes the notes of the record under key say of a move until when it may
+-- be committed; nil for nothing. What is over goes.
+local function note(key, rec, move, last)
+  local notes, time = {}, now()
+  for name, value in pairs(rec.notes or {}) do
+    if string.sub(name, 1, 1) ~= '@' or value >= time then
+      notes[name] = value
+    end
+  end
+  notes['@' .. move] = last
+  rec.notes = next(notes) ~= nil and notes
+  redis.call('SET', key, pack(rec), 'KEEPTTL')
 end

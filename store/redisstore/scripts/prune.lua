@@ -8,5 +8,7 @@ for _, entry in ipairs(ARGV) do
     dead[#dead + 1] = entry
   end
 end
-chunked('ZREM', index, dead)
+for i = 1, #dead, 1000 do -- Lua cannot unpack more than about 8000 values
+  redis.call('ZREM', index, unpack(dead, i, math.min(i + 999, #dead)))
+end
 return 'ok'

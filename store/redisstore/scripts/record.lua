@@ -1,70 +1,63 @@
--- What a record is, for every script. Redis makes the functions of a script anew
--- whenever it runs one, a tenth of a microsecond for each: so they are few. A hash
--- a record:
---   h  its head: '1', which is the format of the record, its version, and when
---      it was created in milliseconds since 1970, with a blank between them
---   d  its state, packed by MessagePack: a map of keys to JSON texts; absent
---      where there is none
---   s  its subject; absent where nobody is signed in
---   x  with a subject: how many milliseconds longer than the record its entry
---      in the index of the subject lasts
--- It expires by the time to live of its key. The mark of a record that has
--- ended is a hash of its own under the same key:
---   m  'deleted' or 'renewed'
---   w  see move
--- On a cluster a record that moves from one slot to another has more fields;
--- move says which.
+-- What is under a key, for every script. Redis makes the functions of a script
+-- anew whenever it runs one, a tenth of a microsecond for each: so they are few.
+-- It is one string, of MessagePack values one after the other. A record:
+--   1, which is its format; notes; its version; when it was created in
+--   milliseconds since 1970; spare; its subject, '' where nobody is signed in;
+--   and its state, a map of keys to JSON texts, absent where there is none.
+-- spare is how many milliseconds longer than the record its entry in the index
+-- of its subject lasts; 0 without a subject. The mark of a record that has ended:
+--   'deleted' or 'renewed'; notes.
+-- Both expire by the time to live of their key. notes are false, but on a cluster,
+-- where a record moves from one slot to another; move says more.
 
--- look says what is under key: 'none', 'deleted', 'renewed', 'corrupt',
--- 'moving', or 'live' and the record. A key of another type is an error for
--- HMGET, which must not end the script. Without a time to live it is not ours: a
--- record that never expires would be a session that never ends.
-local function look(key)
-  local left = redis.call('PTTL', key)
-  if left == -2 then
-    return 'none'
-  end
-  local fields = redis.pcall('HMGET', key, 'h', 'd', 's', 'x')
-  if left < 0 or fields.err then
+-- read takes apart what is under a key: 'live', 'moving', 'deleted' or 'renewed',
+-- and the parts; 'corrupt' where it is none of them. Numbers are such as Lua counts
+-- with exactly, which are those below 9e15.
+local function read(value)
+  local sound, at, kind, notes, a, b, c, d = pcall(cmsgpack.unpack_limit, value, 6)
+  if not sound or notes ~= false and type(notes) ~= 'table' then
     return 'corrupt'
   end
-  if not fields[1] then
-    local mark, origin = unpack(redis.call('HMGET', key, 'm', 'p'))
-    if origin then
-      return 'moving'
-    end
-    return (mark == 'deleted' or mark == 'renewed') and mark or 'corrupt'
+  local rest = at ~= -1 and string.sub(value, at + 1) -- -1 is the end
+  if kind == 1 and type(a) == 'number' and type(b) == 'number' and type(c) == 'number' and type(d) == 'string' and
+      a > 0 and a < 9e15 and b > -9e15 and b < 9e15 and c >= 0 and c < 9e15 and a % 1 + b % 1 + c % 1 == 0 then
+    return 'live', { notes = notes, version = a, created = b, spare = c, subject = d, data = rest }
+  elseif kind == 'moving' and type(a) == 'string' and type(b) == 'string' and type(c) == 'number' and (d == false or type(d) == 'table' and type(d[2]) == 'number') and rest then
+    return kind, { notes = notes, origin = a, move = b, expires = c, before = d, record = rest }
+  elseif (kind == 'deleted' or kind == 'renewed') and a == nil then
+    return kind, { notes = notes }
   end
-  local version, created = string.match(fields[1], '^1 (%d+) (%-?%d+)$')
-  if not version or #version > 14 or #created > 18 then
-    return 'corrupt'
-  end
-  return 'live', { left = left, version = version, created = created, data = fields[2], subject = fields[3], spare = fields[4] }
+  return 'corrupt'
 end
 
--- file makes the hash under key hold rec, with its head in the field begin, in
--- the place of had, nil for nothing. It sets before it removes, because to set is
--- what fails where Redis is out of memory: nothing has changed then.
-local function file(key, begin, rec, had)
-  local head = '1 ' .. rec.version .. ' ' .. rec.created
-  local subject, spare = had and had.subject or false, had and had.spare or false
-  if rec.data and rec.subject == subject and rec.spare == spare then -- as most have it, at half the cost
-    redis.call('HSET', key, begin, head, 'd', rec.data)
-    return
-  end
-  local set, gone = { begin, head }, {}
-  for part, field in pairs({ data = 'd', subject = 's', spare = 'x' }) do
-    if rec[part] then
-      set[#set + 1] = field
-      set[#set + 1] = rec[part]
-    elseif had and had[part] then
-      gone[#gone + 1] = field
+-- look is read of what is under key, with how many milliseconds that has left;
+-- 'none' where there is nothing. A key of another type is an error for GET, which
+-- must not end the script. Without a time to live it is not ours: a record that
+-- never expires would be a session that never ends.
+local function look(key)
+  local value = redis.pcall('GET', key)
+  if not value then
+    return 'none'
+  elseif type(value) ~= 'string' then
+    if string.find(value.err, 'WRONGTYPE', 1, true) then
+      return 'corrupt'
     end
+    error(value.err)
   end
-  redis.call('HSET', key, unpack(set))
-  if #gone > 0 then
-    redis.call('HDEL', key, unpack(gone))
+  local left = redis.call('PTTL', key)
+  if left < 0 then
+    return 'corrupt'
   end
+  local found, rec = read(value)
+  if rec then
+    rec.left = left > 0 and left or 1 -- in its last millisecond it has 0, and is still there
+  end
+  return found, rec
+end
+
+-- pack is the reverse of read, for a record.
+local function pack(rec)
+  return cmsgpack.pack(1, rec.notes, rec.version, rec.created, rec.spare, rec.subject) .. (rec.data or '')
 end
 
 -- now gives the time of this server in milliseconds since 1970.
@@ -76,13 +69,13 @@ end
 -- why is what a script returns when it finds, under key, not what it needs: the
 -- word of look, and for a record that moves there what tells how it stands,
 -- and the mark that is there until it has arrived.
-local function why(found, key)
+local function why(found, rec, key)
   if found ~= 'moving' then
     return found
   end
-  local origin, move, mark, over = unpack(redis.call('HMGET', key, 'p', 't', 'm', 'e'))
-  if not mark or tonumber(over) <= now() then
-    mark = 'none'
+  local mark = 'none'
+  if rec.before and rec.before[2] > now() then
+    mark = rec.before[1]
   end
-  return { found, key, origin, move, mark }
+  return { found, key, rec.origin, rec.move, mark }
 end

@@ -4,18 +4,16 @@
 
 local key, move = KEYS[1], ARGV[1]
 
-if redis.call('TYPE', key).ok ~= 'hash' then
-  return 'over'
-end
-local gone = redis.call('HGET', key, 'w')
+local found, rec = look(key)
+local gone = rec and rec.notes and rec.notes.w
 if gone and string.find(gone, move, 1, true) then
   return 'committed'
 end
-if not noted(key, move) then
+if found ~= 'live' or not noted(rec, move) then
   return 'over'
 end
 if ARGV[2] == '1' then
-  redis.call('HDEL', key, '@' .. move)
+  note(key, rec, move, nil)
   return 'over'
 end
 return 'open'

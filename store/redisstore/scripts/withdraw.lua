@@ -9,13 +9,13 @@ local key, move = KEYS[1], ARGV[1]
 
 local found, rec = look(key)
 if found ~= 'live' then
-  return why(found, key)
+  return why(found, rec, key)
 end
-if not noted(key, move) then
+if not noted(rec, move) then
   return 'refused'
 end
-redis.call('HDEL', key, '@' .. move)
-if ARGV[2] ~= '0' and ARGV[2] ~= rec.version then
+note(key, rec, move, nil)
+if ARGV[2] ~= '0' and tonumber(ARGV[2]) ~= rec.version then
   return 'conflict'
 end
 return 'ok'
