@@ -27,7 +27,8 @@ type Middleware struct {
 	// Order is the place in the chain: a middleware with a lower one sees the
 	// request earlier and the response later. No other middleware has it.
 	Order int
-	// Wrap puts the middleware around a handler. It is not nil.
+	// Wrap puts the middleware around a handler. It is not nil, and gives a
+	// handler.
 	Wrap func(http.Handler) http.Handler
 }
 
@@ -82,10 +83,21 @@ func newChain(p newChainParams) (Chain, error) {
 	return Chain{sorted}, errors.Join(errs...)
 }
 
-// Then returns h behind the middlewares of the chain.
+// Then returns h behind the middlewares of the chain. It panics if a Wrap gives
+// no handler; [Handler] makes that an error of the start.
 func (c Chain) Then(h http.Handler) http.Handler {
-	for _, m := range slices.Backward(c.middlewares) {
-		h = m.Wrap(h)
+	h, err := c.then(h)
+	if err != nil {
+		panic(err)
 	}
 	return h
+}
+
+func (c Chain) then(h http.Handler) (http.Handler, error) {
+	for _, m := range slices.Backward(c.middlewares) {
+		if h = m.Wrap(h); h == nil {
+			return nil, fmt.Errorf("fxsession: the Wrap of the middleware %q returned nil in place of a handler", m.Name)
+		}
+	}
+	return h, nil
 }

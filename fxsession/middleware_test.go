@@ -83,6 +83,25 @@ func TestTheZeroChainIsTheHandlerItself(t *testing.T) {
 	}
 }
 
+// A middleware that gives no handler would panic in every request.
+func TestAMiddlewareWithoutAHandlerIsFoundAtTheStart(t *testing.T) {
+	t.Parallel()
+	const want = `the Wrap of the middleware "maintenance" returned nil in place of a handler`
+	var chain fxsession.Chain
+	app := fx.New(fx.NopLogger, fxsession.Module, environment(), fx.Populate(&chain),
+		inGroup(fxsession.Middleware{Name: "maintenance", Order: 1, Wrap: func(http.Handler) http.Handler { return nil }}),
+		fx.Invoke(func(fxsession.Handler) {}))
+	if err := app.Err(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the start fails with %v, want %s", err, want)
+	}
+	defer func() {
+		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("Then panics with %v, want %s", err, want)
+		}
+	}()
+	chain.Then(http.NotFoundHandler())
+}
+
 func TestAChainWithoutOneOrderFailsAtStart(t *testing.T) {
 	t.Parallel()
 	noop := func(h http.Handler) http.Handler { return h }

@@ -49,7 +49,7 @@ func newHandler(p newHandlerParams) (Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Chain.Then(mux), nil
+	return p.Chain.then(mux)
 }
 
 // newMux registers routes. Its error is all that is wrong with their patterns.
