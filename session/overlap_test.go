@@ -672,6 +672,53 @@ func TestA20_AnUpdateWhoseReloadFailedIsMadeByTheNextSave(t *testing.T) {
 	b.wantCount(11)
 }
 
+// An update that read what a failed save had made of another one, and not the
+// record, runs again.
+func TestA20_AnUpdateThatReadBesideASaveThatFailedLosesNothing(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("n", 0))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		again, hasRead, failed := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		runs := 0
+		err := counter.Update(ctx, s, func(n int) (int, error) {
+			if runs++; runs == 2 { // over what the other request has stored
+				close(again)
+				<-hasRead
+			}
+			return n + 1, nil
+		})
+		b.clone().visit(func(ctx context.Context, s *session.Session) error {
+			return counter.Update(ctx, s, func(n int) (int, error) { return n + 100, nil })
+		})
+		beside := make(chan error)
+		go func() {
+			<-again
+			var once sync.Once
+			beside <- counter.Update(ctx, s, func(n int) (int, error) {
+				once.Do(func() { close(hasRead); <-failed })
+				return n + 10, nil
+			})
+		}()
+		updates := 0
+		e.spy.intercept(func(op string) error {
+			if op != "update" {
+				return nil
+			}
+			if updates++; updates == 2 {
+				return store.ErrFull
+			}
+			return nil
+		})
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrFull) {
+			t.Errorf("Sync = %v, want the store to be full", err)
+		}
+		close(failed)
+		return errors.Join(err, <-beside)
+	})
+	b.wantCount(111)
+}
+
 // What is taken away after an update stays away, though the update has to run
 // again.
 func TestA20_WhatIsRemovedAfterAnUpdateDoesNotComeBack(t *testing.T) {

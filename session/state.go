@@ -203,6 +203,7 @@ func (s *Session) replay() error {
 		}
 		if s.edits == edits {
 			s.server, s.replayDue = outcome, false
+			s.edits++
 			return nil
 		}
 	}
