@@ -41,8 +41,9 @@ func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // ErrorHandler answers a request that failed: either its session could not be
 // saved, and err is an ErrNotSaved, or its handler returned an error. Nothing
 // of the handler's response has been sent. The session is that of r, and closed
-// if it could not be saved. If the ErrorHandler writes nothing after a failed
-// save, [Manager.DefaultErrorHandler] answers.
+// if it could not be saved. After a failed save it answers through w alone: what
+// the handler wrote to, which the context of a router may have, is closed. If it
+// writes nothing then, [Manager.DefaultErrorHandler] answers.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 // ErrorStatus is the status that answers err: 409 Conflict if another request

@@ -17,7 +17,9 @@ import (
 // the session before the first byte of the response is sent, and sets the
 // cookie if something has changed for the client. If the save fails, the
 // [ErrorHandler] answers instead of the handler. A handler that panics saves
-// nothing.
+// nothing. It returns when no goroutine of the handler is writing to the
+// response any more, so that one which goes on copying from elsewhere keeps the
+// request open.
 //
 // Passing through the middleware of one Manager twice is the same as once.
 // Those of two Managers can be chained; [Manager.FromContext] tells their

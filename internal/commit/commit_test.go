@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 
@@ -242,6 +243,37 @@ func TestB5_AfterAFailedSaveEverythingReturnsItsError(t *testing.T) {
 			t.Errorf("the server complains: %s", log)
 		}
 	})
+}
+
+// Some who refuse look for the response in the context of a router, and find
+// that of the handler.
+func TestB5_WhoRefusesThroughTheHandlersWriterDoesNotWaitForItself(t *testing.T) {
+	t.Parallel()
+	for name, act := range map[string]func(w http.ResponseWriter) error{
+		"Write":       func(w http.ResponseWriter) error { _, err := w.Write([]byte("sorry")); return err },
+		"WriteHeader": func(w http.ResponseWriter) error { w.WriteHeader(503); return errSave },
+		"Flush":       func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+		"ReadFrom":    func(w http.ResponseWriter) error { _, err := io.Copy(w, strings.NewReader("sorry")); return err },
+	} {
+		d := newDiary()
+		var c commit.Writer
+		var w http.ResponseWriter
+		w = c.Wrap(belowWith(d, 0b11111), hookFuncs{
+			func(http.Header) error { return errSave },
+			func(below http.ResponseWriter, err error) {
+				if err := act(w); err != errSave {
+					t.Errorf("%s of who refuses: %v, want the error of the save", name, err)
+				}
+				below.WriteHeader(500)
+			},
+		})
+		if _, err := w.Write([]byte("hello")); err != errSave {
+			t.Errorf("%s: the handler's write: %v", name, err)
+		}
+		if !slices.Equal(d.notes, []string{"WriteHeader"}) {
+			t.Errorf("%s: below were called %v", name, d.notes)
+		}
+	}
 }
 
 func TestB5_WhenTheSaveFailsTheConnectionIsNotTakenOver(t *testing.T) {

@@ -23,7 +23,7 @@ func (v *view) Header() http.Header {
 		return http.Header{}
 	}
 	defer v.writer.leave()
-	if v.writer.refused.Load() && !v.writer.aside {
+	if v.writer.refusing() {
 		return http.Header{}
 	}
 	return v.writer.below.Header()
@@ -38,6 +38,9 @@ func (v *view) WriteHeader(status int) {
 		return
 	}
 	defer v.writer.leave()
+	if v.writer.refusing() { // as in begin
+		return
+	}
 	informational := 100 <= status && status <= 199 && status != http.StatusSwitchingProtocols
 	if !v.writer.Started() {
 		if status < 100 || status > 999 {

@@ -14,9 +14,10 @@ var ErrClosed = errors.New("write the response: the handler has returned")
 // errPanicked is the outcome of a commit whose hook panicked.
 var errPanicked = errors.New("commit the response: what was to happen before its headers panicked")
 
-// Hooks is what a [Writer] calls. A hook may ask whether the response has
-// [Writer.Started], and for its [Writer.Status]; any other use of the Writer, or
-// of what it wraps, by a hook waits for that hook, for ever.
+// Hooks is what a [Writer] calls. BeforeHeaders may ask whether the response has
+// [Writer.Started], and for its [Writer.Status]; any other use that it makes of
+// the Writer, or of what that wraps, waits for it, for ever. To Refuse what the
+// Writer wraps is closed, as to everybody from then on.
 type Hooks interface {
 	// BeforeHeaders is called at most once, before the final header leaves. What
 	// it does to h is sent. When it returns an error, nothing of the handler's
@@ -160,8 +161,15 @@ func (w *Writer) begin() (err error) {
 			w.leave()
 		}
 	}()
+	if w.refusing() { // who comes from within Refuse would wait for it
+		return w.err
+	}
 	if err = w.commit(http.StatusOK); err == nil {
 		w.begun.Store(true)
 	}
 	return err
 }
+
+// refusing says whether the commit has failed, and nothing of the handler's
+// response leaves any more. The caller has entered.
+func (w *Writer) refusing() bool { return w.refused.Load() && !w.aside }
