@@ -3,7 +3,7 @@ package session
 import (
 	"context"
 	"errors"
-	"sync"
+	"fmt"
 )
 
 // Scoped is a value that is made when a request first asks for it, and at most
@@ -40,31 +40,52 @@ var (
 )
 
 // Get returns the value for the request of s. The first call runs the
-// constructor, with that call's ctx; all others wait for it and get the same
-// result, including an error. Other errors are ErrNotInstalled and ErrClosed.
+// constructor, with that call's ctx; all others wait for it, until their own ctx
+// ends, and get the same result, including an error. Other errors are
+// ErrNotInstalled and ErrClosed.
 //
-// A constructor may ask for other values, but not in a circle: asking for the
-// value that it is making is an error.
+// A constructor may ask for other values with the ctx that it is given, but not
+// in a circle: asking so for the value that it is making is an error. A circle
+// that several goroutines enter at once, or with other contexts, is left only
+// when one of those ends.
 func (v *Scoped[T]) Get(ctx context.Context, s *Session) (T, error) {
 	var none T
 	if v == nil || v.construct == nil {
 		return none, errNoConstructor
 	}
-	kept, err := s.keep(v, func() any { return &scoped[T]{err: errPanicked} })
+	var fresh *scoped[T]
+	kept, err := s.keep(v, func() any {
+		fresh = &scoped[T]{done: make(chan struct{}), err: errPanicked}
+		return fresh
+	})
 	if err != nil {
 		return none, err
 	}
 	value := kept.(*scoped[T])
+	if fresh != nil {
+		defer close(value.done)
+		value.value, value.err = v.construct(context.WithValue(ctx, value, true), s)
+		return value.value, value.err
+	}
 	if ctx.Value(value) != nil {
 		return none, errOwnValue
 	}
-	value.once.Do(func() { value.value, value.err = v.construct(context.WithValue(ctx, value, true), s) })
-	return value.value, value.err
+	select {
+	case <-value.done:
+		return value.value, value.err
+	default:
+	}
+	select {
+	case <-value.done:
+		return value.value, value.err
+	case <-ctx.Done():
+		return none, fmt.Errorf("session: scoped value: wait for its constructor: %w", ctx.Err())
+	}
 }
 
-// scoped is what a Scoped has made for one request.
+// scoped is what a Scoped has made for one request, once it is done.
 type scoped[T any] struct {
-	once  sync.Once
+	done  chan struct{}
 	value T
 	err   error
 }

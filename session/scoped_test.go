@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/fxsession/sessions/session"
 )
@@ -104,6 +105,47 @@ func TestAScopedValueNeverWaitsForItself(t *testing.T) {
 	if _, err := panics.Get(t.Context(), s); err == nil {
 		t.Error("no error after a panic")
 	}
+}
+
+// A circle that no context shows is left when a context ends.
+func TestAScopedValueIsNotWaitedForLongerThanTheContext(t *testing.T) {
+	e := newEnv(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var value *session.Scoped[int]
+	value = session.NewScoped(func(_ context.Context, s *session.Session) (int, error) {
+		time.AfterFunc(time.Millisecond, cancel)
+		return value.Get(ctx, s) // not the ctx that it was given
+	})
+	if _, err := value.Get(ctx, e.New(nil)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the end of the context", err)
+	}
+
+	var one, two *session.Scoped[int]
+	inOne, inTwo := make(chan struct{}), make(chan struct{})
+	one = session.NewScoped(func(ctx context.Context, s *session.Session) (int, error) {
+		close(inOne)
+		<-inTwo
+		return two.Get(ctx, s)
+	})
+	two = session.NewScoped(func(ctx context.Context, s *session.Session) (int, error) {
+		close(inTwo)
+		<-inOne
+		return one.Get(ctx, s)
+	})
+	ctx, cancel = context.WithCancel(t.Context())
+	s := e.New(nil)
+	var both sync.WaitGroup
+	for _, v := range []*session.Scoped[int]{one, two} {
+		both.Go(func() {
+			if _, err := v.Get(ctx, s); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want the end of the context", err)
+			}
+		})
+	}
+	<-inOne
+	<-inTwo
+	cancel()
+	both.Wait()
 }
 
 // Without the middleware, after the request and without a constructor there is
