@@ -67,12 +67,18 @@ func gone(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt)
 }
 
+// foundEnded says that another request has deleted or renewed the session.
+func (s *Session) foundEnded(err error) {
+	s.ended = err
+	s.m.telemetry.lost(err)
+	s.note(EventEndedUnder, s.id.key())
+	s.m.watches.end(s.id.key())
+}
+
 // endedUnder goes on after the session was deleted or renewed by another
 // request: what it held is no longer this request's to see.
 func (s *Session) endedUnder(err error) {
-	s.ended = err
-	s.note(EventEndedUnder, s.id.key())
-	s.m.watches.end(s.id.key())
+	s.foundEnded(err)
 	s.server.disown()
 	s.client.disown()
 	s.baseSubject = ""
@@ -82,7 +88,9 @@ func (s *Session) endedUnder(err error) {
 // session that holds what this request has written or, where the configuration
 // allows a missing record, with the client state kept.
 func (s *Session) lose(cause error) {
-	s.m.telemetry.lost(cause)
+	if s.ended == nil {
+		s.m.telemetry.lost(cause)
+	}
 	if s.record && !ended(cause) {
 		s.noteExpired()
 	}

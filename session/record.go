@@ -118,9 +118,7 @@ func (s *Session) owesCookie() bool {
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
 func (s *Session) noteEnded(err error) error {
 	if err = s.missed(err); ended(err) {
-		s.note(EventEndedUnder, s.id.key())
-		s.m.watches.end(s.id.key())
-		s.ended = err
+		s.foundEnded(err)
 		return errAgain
 	}
 	return err

@@ -29,7 +29,7 @@ func newTelemetry(meters metric.MeterProvider) *telemetry {
 	rejected, _ := meter.Int64Counter("session.cookies.rejected", metric.WithUnit("{cookie}"),
 		metric.WithDescription("Session cookies that did not open: tampered with, truncated, or sealed for another name or with another key."))
 	lost, _ := meter.Int64Counter("session.records.lost", metric.WithUnit("{record}"),
-		metric.WithDescription("Sessions whose record was missing, corrupt or over when it was asked for, by cause."))
+		metric.WithDescription("Sessions whose record was missing, corrupt, ended or over when it was asked for, by cause."))
 	events, _ := meter.Int64Counter("session.events", metric.WithUnit("{event}"),
 		metric.WithDescription("What happened to sessions, by kind of event."))
 	conflicts, _ := meter.Int64Counter("session.conflicts", metric.WithUnit("{conflict}"),
