@@ -80,9 +80,9 @@ type StateConfig struct {
 	// MaxSessionsPolicy says what a sign-in beyond that does. It must not be
 	// empty.
 	MaxSessionsPolicy MaxSessionsPolicy `koanf:"max_sessions_policy"`
-	// LastSeenInterval is how old what is known of a signed-in session's last
-	// request may become before a request that reads the session notes itself,
-	// by one write to the store. 0 notes sign-ins alone.
+	// LastSeenInterval is how old the last-seen time of a signed-in session may
+	// become before a request that reads the session updates it, by one write to
+	// the store. 0 sets it at the sign-in alone.
 	LastSeenInterval time.Duration `koanf:"last_seen_interval"`
 	// WatchInterval is how often a response that waits for the end of its
 	// session asks the store, and so how late it hears of an end on another

@@ -30,8 +30,8 @@ const (
 	// record was gone or could not be read. A session that no request asks for
 	// again ends without an event.
 	EventExpired
-	// EventCookieRejected: a request came with a cookie that does not open, or
-	// with several. It has no Key.
+	// EventCookieRejected: a request came with one cookie or more that do not
+	// open. It has no Key.
 	EventCookieRejected
 	// EventEndedUnder: a request came with a session that another one ended or
 	// renewed, while it was under way or up to a minute before it began.
@@ -53,8 +53,10 @@ func (k EventKind) String() string {
 // Event is something that happened to a session. It holds no ID and no value:
 // it can be logged and kept (OWASP ASVS 5.0, 16.2.5).
 type Event struct {
+	// Kind is what happened.
 	Kind EventKind
-	At   time.Time
+	// At is when it did, by the clock of the Manager.
+	At time.Time
 	// Key is what the record is filed under; it opens nothing.
 	Key store.Key
 	// From is the previous key, if the session has a new one.
@@ -69,7 +71,7 @@ type Event struct {
 
 // Observer gets the events of a Manager.
 type Observer interface {
-	// Observe is called when it has happened, within the request, which waits
+	// Observe is called after what e says has happened, within the request, which waits
 	// for it; by many goroutines at once. ctx has the values of the request's
 	// context as it came to the middleware, or of the one that Revoke,
 	// RevokeOthers or RevokeAll was given, and is never cancelled.

@@ -51,20 +51,22 @@ func (in Incoming) ID() ID {
 // session.
 func (in Incoming) HasRecord() bool { return in.says() != nil && in.payload.record }
 
-// BeganAt is when the session began, for its absolute lifetime.
+// BeganAt is when the session began, for its absolute lifetime: UTC, to the
+// millisecond; the zero time for the zero Incoming.
 func (in Incoming) BeganAt() time.Time {
 	if in.says() == nil {
 		return time.Time{}
 	}
-	return time.UnixMilli(in.payload.began)
+	return time.UnixMilli(in.payload.began).UTC()
 }
 
-// ExpiresAt is when the cookie stops opening anything.
+// ExpiresAt is when the cookie stops opening anything: UTC, to the millisecond;
+// the zero time for the zero Incoming.
 func (in Incoming) ExpiresAt() time.Time {
 	if in.says() == nil {
 		return time.Time{}
 	}
-	return time.UnixMilli(in.payload.expires)
+	return time.UnixMilli(in.payload.expires).UTC()
 }
 
 // Client is the client state; the map is the caller's own.

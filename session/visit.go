@@ -21,8 +21,9 @@ import (
 const visitKey = "__session"
 
 // visit is what is known of the client of a signed-in session, and of when it
-// was there. Of visitors whom nobody knows nothing is kept but, where a limit
-// evicts sign-ins and a Clear was unread, when their session began.
+// was there. Nothing is kept of visitors who are not signed in, with one
+// exception: where a limit evicts sign-ins, and a Clear was unread, when their
+// session began.
 type visit struct {
 	Seen     int64 `json:"seen"`      // Unix milliseconds; first, for seenAt
 	SignedIn int64 `json:"signed_in"` // Unix milliseconds, see Session.rank

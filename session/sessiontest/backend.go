@@ -49,7 +49,8 @@ const (
 	Ping Op = "ping"
 )
 
-// NewBackend makes a Backend without sessions. It is now.
+// NewBackend makes a Backend without sessions. Its clock stands at the
+// present time.
 func NewBackend() *Backend {
 	b := &Backend{now: time.Now().Truncate(time.Millisecond)}
 	b.memory = memstore.New(memstore.WithClock(b.Now))

@@ -91,7 +91,7 @@ func (r record) decode(now int64) (store.Record, error) {
 	return store.Record{
 		State:     state,
 		Subject:   strings.Clone(h.subject),
-		CreatedAt: time.UnixMilli(h.created),
+		CreatedAt: time.UnixMilli(h.created).UTC(),
 		Version:   h.version,
 		TTL:       time.Duration(r.expires-now) * time.Millisecond,
 	}, nil
