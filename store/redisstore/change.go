@@ -93,27 +93,25 @@ func readAnswer(message rueidis.RedisMessage) answer {
 		return answer{word: "ok", version: version}
 	}
 	if !message.IsArray() {
-		word, _ := message.ToString() // what is no word is not known
-		return answer{word: word}
+		return answer{word: text(message)} // what is no word is not known
 	}
 	parts, _ := message.ToArray()
-	text := func(i int) string {
+	part := func(i int) string {
 		if i >= len(parts) {
 			return ""
 		}
-		t, _ := parts[i].ToString()
-		return t
+		return text(parts[i])
 	}
-	a := answer{word: text(0)}
+	a := answer{word: part(0)}
 	switch a.word {
 	case answerIndex:
 		if len(parts) == 3 {
 			ms, _ := parts[2].AsInt64()
-			a.subject, a.ttl = text(1), time.Duration(ms)*time.Millisecond
+			a.subject, a.ttl = part(1), time.Duration(ms)*time.Millisecond
 		}
 	case answerMoving:
-		a.move = move{to: text(1), from: text(2), name: text(3)}
-		a.mark = text(4)
+		a.move = move{to: part(1), from: part(2), name: part(3)}
+		a.mark = part(4)
 	}
 	return a
 }

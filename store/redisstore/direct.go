@@ -204,11 +204,12 @@ func (d *direct) dial() *line {
 		return conn, nil
 	}
 	client, err := rueidis.NewClient(o)
+	inTime := greeted()
 	if err != nil {
 		return nil
 	}
 	l.client = client
-	if !greeted() {
+	if !inTime {
 		l.close()
 		return nil
 	}

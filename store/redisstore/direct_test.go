@@ -331,6 +331,47 @@ func TestCloseEndsTheMakingOfADirectConnection(t *testing.T) {
 }
 
 // A direct connection that nothing comes over is closed.
+// A server that takes connections and refuses who greets it, over and over,
+// leaves nothing behind.
+func TestADirectConnectionThatIsRefusedLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t, "--requirepass", "before")
+	s := open(t, redisstore.Connection{URL: server.URL(), Password: "before"})
+	command(t, s.Client(), "CONFIG", "SET", "requirepass", "after")
+	ends := &countedContext{Context: t.Context()}
+	for range 3 {
+		if s.DialLine(ends) {
+			t.Error("the connection was made, with a password that is no longer the one")
+		}
+	}
+	if n := ends.waiting.Load(); n != 0 {
+		t.Errorf("%d connections that were never made wait for the end", n)
+	}
+	command(t, s.Client(), "CONFIG", "SET", "requirepass", "before")
+	if !s.DialLine(ends) || ends.waiting.Load() != 0 {
+		t.Error("the connection was not made")
+	}
+}
+
+// countedContext counts who waits for its end.
+type countedContext struct {
+	context.Context
+	waiting atomic.Int64
+}
+
+func (c *countedContext) AfterFunc(f func()) (stop func() bool) {
+	c.waiting.Add(1)
+	leave := context.AfterFunc(c.Context, f)
+	return func() bool {
+		c.waiting.Add(-1)
+		return leave()
+	}
+}
+
+// Value hides what the context is made of, from which package context would take
+// a way around.
+func (c *countedContext) Value(any) any { return nil }
+
 func TestAnIdleDirectConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	s := newLined(t)

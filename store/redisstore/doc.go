@@ -8,8 +8,8 @@
 // A record is one string, in MessagePack, that expires by the time to live of its
 // key. Every operation is one round trip and one atomic step: what
 // writes is a Lua script of the folder scripts, and what reads is
-// a pipeline of plain commands that knows when a write came between them. On a
-// cluster two operations need more: a change of key between two slots, and
+// a pipeline of plain commands that knows when a write came between them, or on a
+// cluster a script, too. There two operations need more: a change of key between two slots, and
 // what puts a record into the index of its subject. Redis removes what has
 // expired by itself, so DeleteExpired has nothing to do.
 //

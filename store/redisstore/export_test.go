@@ -61,11 +61,22 @@ func (s *Store) LoadByScript(ctx context.Context, key store.Key) (store.Record, 
 // HeadSize is for how many bytes of a record tell its version.
 const HeadSize = headSize
 
-// PackState and UnpackState are how a state is packed.
+// PackState is how a state is packed, and ReadPacked how a record is read.
 var (
-	PackState   = packState
-	UnpackState = unpackState
+	PackState  = packState
+	ReadPacked = readPacked
 )
+
+// DialLine makes a direct connection that ends with the context, and closes it.
+// It says whether one could be made.
+func (s *Store) DialLine(ends context.Context) bool {
+	s.direct.ends = ends
+	l := s.direct.dial()
+	if l != nil {
+		l.close()
+	}
+	return l != nil
+}
 
 // MaxNotes is how many notes a shard of the near cache has room for.
 const MaxNotes = maxNotes

@@ -110,7 +110,7 @@ func (s *Store) depart(ctx context.Context, m move, ifVersion uint64) (departure
 
 func readDeparture(message rueidis.RedisMessage, asked time.Time) (departure, bool) {
 	all, err := message.ToArray()
-	if err != nil || len(all) != 5 {
+	if err != nil || len(all) != 5 || text(all[0]) != "live" {
 		return departure{}, false
 	}
 	left, err1 := all[1].AsInt64()

@@ -15,7 +15,7 @@ import (
 // [rueidis.CacheStore] for each, and calls Update and Delete in the order in
 // which Redis has sent answers and changes. It keeps the records where loadNear
 // looks for them before it asks the client, so that Flight, which is asked where
-// nothing was found, knows but what is under way.
+// nothing was found, knows only what is under way.
 type nearConn struct {
 	cache   *nearCache
 	mu      sync.Mutex

@@ -18,10 +18,10 @@ const (
 	str16  = 0xda
 	str32  = 0xdb
 
-	fixInts     = 0x80 // those below, from 0
-	fixNegative = 0xe0 // to 0xff
-	uint8Bits   = 0xcc // and those of 16, 32 and 64
-	int8Bits    = 0xd0 // the same
+	posFixInt = 0x7f // and those below
+	negFixInt = 0xe0 // to 0xff
+	uint8s    = 0xcc // and after it those of 16, 32 and 64 bits
+	int8s     = 0xd0 // the same
 
 	no = 0xc2 // false
 )
@@ -63,23 +63,16 @@ func appendLength(b []byte, n int) []byte {
 	return binary.BigEndian.AppendUint32(append(b, str32), uint32(n))
 }
 
-// unpackState reads a packed state, "" for one of no keys. names and texts are
-// both the whole of it; the keys share the bytes of the one, and the texts those
-// of the other.
-func unpackState(names string, texts []byte) (state map[string]json.RawMessage, ok bool) {
-	u := unpacker{rest: texts}
-	return u.state(names, texts)
-}
-
 // unpacker reads what is packed, and gives nothing once it has failed.
 type unpacker struct {
 	rest   []byte
 	failed bool
 }
 
-// state reads a state up to the end of all, which names and texts are both. It
-// gives one of no keys where nothing comes next.
-func (u *unpacker) state(names string, texts []byte) (state map[string]json.RawMessage, ok bool) {
+// state reads a state up to the end of all, which asText and asBytes both are:
+// the keys share the bytes of the one, and the texts those of the other. It gives
+// one of no keys where nothing comes next.
+func (u *unpacker) state(asText string, asBytes []byte) (state map[string]json.RawMessage, ok bool) {
 	if len(u.rest) == 0 {
 		return map[string]json.RawMessage{}, !u.failed
 	}
@@ -89,10 +82,10 @@ func (u *unpacker) state(names string, texts []byte) (state map[string]json.RawM
 	}
 	state = make(map[string]json.RawMessage, keys)
 	for range keys {
-		begin, end := u.text(len(texts))
-		key := names[begin:end]
-		begin, end = u.text(len(texts))
-		state[key] = texts[begin:end:end]
+		begin, end := u.text(len(asBytes))
+		key := asText[begin:end]
+		begin, end = u.text(len(asBytes))
+		state[key] = asBytes[begin:end:end]
 	}
 	return state, !u.failed && len(u.rest) == 0
 }
@@ -141,14 +134,14 @@ func (u *unpacker) integer() int64 {
 		return 0
 	}
 	first, rest := u.rest[0], u.rest[1:]
-	if first < fixInts || first >= fixNegative {
+	if first <= posFixInt || first >= negFixInt {
 		u.rest = rest
 		return int64(int8(first))
 	}
-	kind := first - uint8Bits
-	signed := first >= int8Bits
+	kind := first - uint8s
+	signed := first >= int8s
 	if signed {
-		kind = first - int8Bits
+		kind = first - int8s
 	}
 	width := 1 << kind
 	if kind > 3 || len(rest) < width {

@@ -66,30 +66,35 @@ const (
 // readValue gives the record that value is, with its time to live in
 // milliseconds, or what the mark says. What is none of them it leaves to the
 // scripts to judge, with errNotPlain. The record shares the bytes of value.
-func readValue(value rueidis.RedisMessage, remaining int64) (rec store.Record, err error) {
-	names, texts := text(value), bytesOf(value)
+func readValue(value rueidis.RedisMessage, remaining int64) (store.Record, error) {
+	asBytes, _ := value.AsBytes() // which are not copied
+	return readPacked(text(value), asBytes, remaining)
+}
+
+// readPacked is readValue of what asText and asBytes both are.
+func readPacked(asText string, asBytes []byte, remaining int64) (rec store.Record, err error) {
 	switch {
 	case remaining < 0:
 		return rec, errNotPlain
-	case names == deletedMark:
+	case asText == deletedMark:
 		return rec, store.ErrEnded
-	case names == renewedMark:
+	case asText == renewedMark:
 		return rec, store.ErrRenewed
 	}
-	u := unpacker{rest: texts}
+	u := unpacker{rest: asBytes}
 	if !u.comes(recordFormat) || !u.comes(no) { // there are no notes
 		return rec, errNotPlain
 	}
 	version, created, spare := u.integer(), u.integer(), u.integer()
-	begin, end := u.text(len(texts))
-	state, ok := u.state(names, texts)
+	begin, end := u.text(len(asBytes))
+	state, ok := u.state(asText, asBytes)
 	if !ok || version <= 0 || version >= inexact || created <= -inexact || created >= inexact || spare < 0 || spare >= inexact {
 		return rec, errNotPlain
 	}
 	// In its last millisecond it has 0 left, and is still there.
 	ttl := time.Duration(max(remaining, 1)) * time.Millisecond
 	return store.Record{
-		State: state, Subject: names[begin:end], CreatedAt: time.UnixMilli(created).UTC(), Version: uint64(version), TTL: ttl,
+		State: state, Subject: asText[begin:end], CreatedAt: time.UnixMilli(created).UTC(), Version: uint64(version), TTL: ttl,
 	}, nil
 }
 
@@ -127,12 +132,6 @@ var errNotPlain = errors.New("redis: neither a record nor a mark")
 func text(message rueidis.RedisMessage) string {
 	t, _ := message.ToString()
 	return t
-}
-
-// bytesOf gives the same as bytes, which are not copied.
-func bytesOf(message rueidis.RedisMessage) []byte {
-	b, _ := message.AsBytes()
-	return b
 }
 
 // What Redis gives for the time to live of a key that never expires, as the

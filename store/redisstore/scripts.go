@@ -33,12 +33,12 @@ var (
 	deleteScript    = rueidis.NewLuaScript(source("record", "leave", "subject", "delete"))
 
 	enterScript = rueidis.NewLuaScriptRetryable(source("record", "subject", "enter"))
-	pruneScript = rueidis.NewLuaScriptRetryable(source("record", "prune"))
+	pruneScript = rueidis.NewLuaScriptRetryable(source("prune"))
 
 	departScript   = rueidis.NewLuaScriptRetryable(source("record", "move", "depart"))
-	arriveScript   = rueidis.NewLuaScript(source("record", "subject", "merge", "move", "arrive"))
+	arriveScript   = rueidis.NewLuaScript(source("record", "subject", "merge", "arrive"))
 	commitScript   = rueidis.NewLuaScript(source("record", "leave", "move", "commit"))
 	withdrawScript = rueidis.NewLuaScript(source("record", "move", "withdraw"))
 	settleScript   = rueidis.NewLuaScriptRetryable(source("record", "move", "settle"))
-	finishScript   = rueidis.NewLuaScriptRetryable(source("record", "leave", "move", "finish"))
+	finishScript   = rueidis.NewLuaScriptRetryable(source("record", "leave", "finish"))
 )
