@@ -59,8 +59,9 @@ func WithLogger(log *zap.Logger) Option { return func(o *options) { o.log = log 
 // long each sweep took, by outcome. nil, the default, measures nothing.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
 
-// New makes the Lifecycle of s. Of the configuration it uses Sweep and
-// SQL.Migrate, and Driver for error messages. Nothing happens before Start.
+// New makes the Lifecycle of s; with nil, Start is an error. Of the
+// configuration it uses Sweep and SQL.Migrate, and Driver for error messages.
+// Nothing happens before Start.
 func New(s *store.SessionStore, cfg config.StoreConfig, opts ...Option) *Lifecycle {
 	var o options
 	for _, opt := range opts {
@@ -83,12 +84,15 @@ func New(s *store.SessionStore, cfg config.StoreConfig, opts ...Option) *Lifecyc
 // so, waits until it can be read, and starts the sweeper, unless its interval is
 // 0. The context bounds Start and nothing beyond it.
 //
-// When Start fails, nothing is left running and the store is closed; one that
-// is not a second after the end of the context is left to it. The error wraps
-// that of the store ([store.ErrUnavailable] where it could not be reached) and,
+// When Start fails, nothing is left running and the store is closed. Start waits
+// for that, at most a second beyond its context; after that the store goes on
+// closing by itself. The error wraps that of the store ([store.ErrUnavailable] where it could not be reached) and,
 // if it ran out, that of the context. ErrStarted and ErrStopped are for a
 // second Start and for one that comes too late.
 func (l *Lifecycle) Start(ctx context.Context) error {
+	if l.store == nil {
+		return errors.New("session lifecycle: start: it was made without a store")
+	}
 	if err := l.enter(ctx); err != nil {
 		return fmt.Errorf("session lifecycle: start: %w", err)
 	}
@@ -185,19 +189,19 @@ func (l *Lifecycle) Ready(ctx context.Context) error {
 // Stop ends the sweeper and then closes the store. It waits for the batch that
 // the sweeper is at. When the context ends first, Stop cancels that batch and
 // returns an error that wraps the context's; the store is closed all the same,
-// as soon as the batch is over.
+// as soon as the batch, or a Start that is under way, is over.
 //
 // Stop without Start closes the store, and a second Stop waits for the first
 // one's end and returns the same.
 func (l *Lifecycle) Stop(ctx context.Context) error {
 	if err := l.enter(ctx); err != nil {
+		go func() { // when the turn comes
+			l.turn <- struct{}{}
+			l.stop()
+		}()
 		return fmt.Errorf("session lifecycle: stop: %w", err)
 	}
-	l.running.Store(false)
-	if l.closed == nil {
-		l.end()
-	}
-	l.leave()
+	l.stop()
 
 	select {
 	case <-l.closed:
@@ -211,6 +215,15 @@ func (l *Lifecycle) Stop(ctx context.Context) error {
 		return l.err
 	default:
 		return fmt.Errorf("session lifecycle: stop: %w", ctx.Err())
+	}
+}
+
+// stop begins the end, unless it has begun, and leaves.
+func (l *Lifecycle) stop() {
+	defer l.leave()
+	l.running.Store(false)
+	if l.closed == nil {
+		l.end()
 	}
 }
 

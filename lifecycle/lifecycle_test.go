@@ -378,6 +378,45 @@ func TestStopWaitsForTheStartUnderWayInsideItsContext(t *testing.T) {
 	})
 }
 
+// Whoever calls Stop but once gets it, though there was no time to wait for the
+// Start.
+func TestAStopThatCouldNotWaitEndsWhatHasStarted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		up := make(chan struct{})
+		b := &backend{ping: func(context.Context) error { <-up; return nil }}
+		cfg := config.Default().Store
+		cfg.Timeout = time.Hour
+		l := lifecycle.New(store.New(b, store.WithTimeout(time.Hour)), cfg)
+		started := make(chan error)
+		go func() { started <- l.Start(t.Context()) }()
+		synctest.Wait()
+		if err := l.Stop(within(t, time.Second)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("an impatient Stop says %v", err)
+		}
+		close(up)
+		if err := <-started; err != nil {
+			t.Errorf("Start says %v", err)
+		}
+		synctest.Wait()
+		wantOps(t, b, "ping", "load", "close")
+		if err := l.Ready(t.Context()); !errors.Is(err, lifecycle.ErrNotRunning) {
+			t.Errorf("Ready says %v", err)
+		}
+	})
+}
+
+func TestALifecycleWithoutAStoreDoesNotStart(t *testing.T) {
+	t.Parallel()
+	l := lifecycle.New(nil, config.Default().Store)
+	if err := l.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "without a store") {
+		t.Errorf("Start says %v", err)
+	}
+	if err := l.Stop(t.Context()); err == nil {
+		t.Error("there was nothing to stop")
+	}
+}
+
 func TestStopWithAContextThatHasEndedStillEndsEverything(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
