@@ -103,8 +103,11 @@ func (c *checks) state(cfg StateConfig) {
 	c.require(cfg.WatchInterval > 0, "state.watch_interval", cfg.WatchInterval, "must be above 0")
 }
 
+// maxTimeout is longer than anybody waits, and short enough to reckon with.
+const maxTimeout = 24 * time.Hour
+
 func (c *checks) store(cfg StoreConfig) {
-	c.require(cfg.Timeout > 0, "store.timeout", cfg.Timeout, "must be above 0")
+	c.require(cfg.Timeout > 0 && cfg.Timeout <= maxTimeout, "store.timeout", cfg.Timeout, "must be above 0 and at most "+formatDuration(maxTimeout))
 	c.require(cfg.Sweep.Interval >= 0, "store.sweep.interval", cfg.Sweep.Interval, "must not be below 0; 0 is no sweeper")
 	c.require(cfg.Sweep.Batch > 0, "store.sweep.batch", cfg.Sweep.Batch, "must be above 0")
 	c.require(cfg.Memory.MaxSessions >= 0, "store.memory.max_sessions", cfg.Memory.MaxSessions, "must not be below 0; 0 is no limit")

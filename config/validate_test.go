@@ -203,7 +203,11 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"no timeout", fromYAML("session: {store: {timeout: 0}}"),
-			"session.store.timeout (app.yaml:1): 0s: must be above 0",
+			"session.store.timeout (app.yaml:1): 0s: must be above 0 and at most 24h",
+		},
+		{
+			"a timeout that is none", config.WithEnviron([]string{"SESSION_STORE_TIMEOUT=2562047h"}),
+			"session.store.timeout (SESSION_STORE_TIMEOUT): 2562047h: must be above 0 and at most 24h",
 		},
 		{
 			"an interval below 0", fromYAML("session: {store: {sweep: {interval: -1s}}}"),
