@@ -86,7 +86,10 @@ func explain(r Route, others []Route, err error) error {
 			continue
 		}
 		if err := register(mux, r); err != nil {
-			_, why, _ := strings.Cut(err.Error(), "):\n")
+			why := err.Error()
+			if _, reason, ok := strings.Cut(why, "):\n"); ok { // without what is said here already
+				why = reason
+			}
 			return fmt.Errorf("fxsession: %q of %s collides with %q of %s: change one of them: %s",
 				r.Pattern, r.from(), other.Pattern, other.from(), strings.ReplaceAll(why, "\n", " "))
 		}

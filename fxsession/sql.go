@@ -27,6 +27,9 @@ func newSQL(p newBackendParams) (store.Backend, error) {
 	case !cfg.DSN.IsZero() && p.DB != nil:
 		return nil, errors.New("fxsession: there are both session.store.sql.dsn and a *sql.DB: " +
 			"remove the dsn to use the *sql.DB, or do not provide it")
+	case p.DB != nil && cfg.Driver != "":
+		return nil, errors.New("fxsession: a *sql.DB has its driver already, so that session.store.sql.driver would have no effect: " +
+			"remove it, or do not provide the *sql.DB and set session.store.sql.dsn")
 	case p.DB != nil:
 		return sqlstore.New(p.DB, dialect, opts...)
 	}

@@ -22,9 +22,7 @@ func onSQLite(driver, dsn string) fx.Option {
 	cfg.Store.Driver = config.DriverSQL
 	cfg.Store.SQL.Dialect = config.DialectSQLite
 	cfg.Store.SQL.Migrate = true
-	if dsn != "" {
-		cfg.Store.SQL.Driver, cfg.Store.SQL.DSN = driver, config.NewSecret(dsn)
-	}
+	cfg.Store.SQL.Driver, cfg.Store.SQL.DSN = driver, config.NewSecret(dsn)
 	return fx.Replace(cfg)
 }
 
@@ -88,8 +86,9 @@ func TestASQLStoreNeedsOneDatabase(t *testing.T) {
 		opts fx.Option
 		want string
 	}{
-		"neither": {onSQLite("", ""), "set session.store.sql.driver and dsn, or provide a *sql.DB"},
-		"both":    {fx.Options(onSQLite("sqlite", "file:x"), db), "there are both session.store.sql.dsn and a *sql.DB"},
+		"neither":            {onSQLite("", ""), "set session.store.sql.driver and dsn, or provide a *sql.DB"},
+		"a driver beside it": {fx.Options(onSQLite("sqlite", ""), db), "session.store.sql.driver would have no effect"},
+		"both":               {fx.Options(onSQLite("sqlite", "file:x"), db), "there are both session.store.sql.dsn and a *sql.DB"},
 		"a driver that is not linked": {
 			onSQLite("oracle", "user:top-secret@host"),
 			`session.store.sql.driver is "oracle", which is not linked into the program (linked: ` + strings.Join(sql.Drivers(), ", ") + "): import the driver's package",
