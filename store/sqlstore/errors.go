@@ -87,8 +87,8 @@ func (s *Store) explain(err error) error {
 	case d.showsData(code):
 		return fmt.Errorf("%s: a value was refused, with the code %s", d, code)
 	case s.owned && code == "" && ended == nil && strings.Contains(err.Error(), "parse"):
-		return fmt.Errorf("%s: the data source name is not one that the driver understands; "+
-			"what the driver says is left out, as it may show a password", d)
+		return fmt.Errorf("%s: the driver could not parse something: the data source name, or what the server sent; "+
+			"its own words are left out, as they may show a password", d)
 	case d.missingTable(code):
 		err = fmt.Errorf("the table is not there: set session.store.sql.migrate: true, call Migrate, or apply what sqlstore.Migrations gives: %w", err)
 	}

@@ -120,6 +120,9 @@ func (m migrator) lock(ctx context.Context) error {
 	switch m.names.dialect {
 	case SQLite:
 		_, err := m.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		if err != nil { // where ctx has ended, it may have begun all the same
+			_ = m.unlock(ctx, false)
+		}
 		return err
 	case Postgres:
 		if _, err := m.conn.ExecContext(ctx, "BEGIN"); err != nil {

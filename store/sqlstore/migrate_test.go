@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"regexp"
 	"strings"
@@ -188,6 +189,49 @@ func TestAMigrationThatFailsCanBeTriedAgain(t *testing.T) {
 
 // What keeps a transaction from being committed keeps nobody waiting beyond the
 // context.
+// A driver may tell that the context has ended though the transaction has begun.
+func TestAMigrationThatWasCancelledLeavesNoTransactionBehind(t *testing.T) {
+	t.Parallel()
+	plain := sqlite.db(t)
+	db := sql.OpenDB(&lateBegin{plain.Driver(), sqlite.sourceOf(t, plain)})
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	s := newStore(t, db, sqlstore.SQLite, sqlstore.WithTable(newTable()))
+	if err := s.Migrate(t.Context()); !errors.Is(err, context.Canceled) {
+		t.Errorf("migrate: %v, want what the driver says", err)
+	}
+	run(t, db, "BEGIN IMMEDIATE")
+	run(t, db, "ROLLBACK")
+}
+
+// lateBegin makes connections that begin a transaction and say that there was no
+// time for it.
+type lateBegin struct {
+	driver driver.Driver
+	name   string
+}
+
+func (d *lateBegin) Driver() driver.Driver { return d.driver }
+
+func (d *lateBegin) Connect(context.Context) (driver.Conn, error) {
+	c, err := d.driver.Open(d.name)
+	return &lateConn{Conn: c}, err
+}
+
+type lateConn struct {
+	driver.Conn
+	begun bool
+}
+
+func (c *lateConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	result, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+	if first := !c.begun; first && err == nil && query == "BEGIN IMMEDIATE" {
+		c.begun = true
+		return nil, context.Canceled
+	}
+	return result, err
+}
+
 func TestMigrateEndsWithItsContextAlsoWhileItCommits(t *testing.T) {
 	t.Parallel()
 	db, schema := pgx.db(t), "slow_"+newTable()
