@@ -18,7 +18,7 @@ import (
 
 func textOf(n int) json.RawMessage { return json.RawMessage(`"` + strings.Repeat("x", n) + `"`) }
 
-// What is replaced, renamed, deleted and swept does not stay in memory: of one
+// What is replaced, renewed, deleted and swept does not stay in memory: of one
 // session that is changed all day no more than of a thousand.
 func TestBlocksThatNobodyNeedsAreGivenUp(t *testing.T) {
 	t.Parallel()

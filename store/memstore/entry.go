@@ -18,7 +18,7 @@ type place struct{ chunk, begin uint32 }
 // expires.
 var (
 	deleted = place{chunk: math.MaxUint32, begin: 0}
-	renamed = place{chunk: math.MaxUint32, begin: 1}
+	renewed = place{chunk: math.MaxUint32, begin: 1}
 )
 
 func (e entry) isMark() bool { return e.place.chunk == math.MaxUint32 }

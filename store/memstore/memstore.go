@@ -31,9 +31,13 @@ type Option func(*Store)
 
 // WithClock makes records and marks expire by now. It is called by many
 // goroutines at once. Without it they expire when their time has passed,
-// whatever becomes of the clock of the machine meanwhile.
+// whatever becomes of the clock of the machine meanwhile; so they do with nil.
 func WithClock(now func() time.Time) Option {
-	return func(s *Store) { s.clock = func() int64 { return now().UnixMilli() } }
+	return func(s *Store) {
+		if now != nil {
+			s.clock = func() int64 { return now().UnixMilli() }
+		}
+	}
 }
 
 // WithMaxSessions bounds the number of live sessions. At the bound, Create
@@ -162,7 +166,7 @@ func (s *Store) ChangeKey(ctx context.Context, from, to store.Key, ch store.Chan
 		s.held.Add(-1)
 	}
 	s.put(target, to, old, merged, expires, now)
-	s.end(source, from, found, renamed, now)
+	s.end(source, from, found, renewed, now)
 	return nil
 }
 

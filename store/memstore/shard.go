@@ -60,7 +60,7 @@ func (sh *shard) find(key store.Key, now int64) (record, error) {
 	switch {
 	case !ok || e.expires <= now:
 		return record{}, store.ErrNotFound
-	case e.place == renamed:
+	case e.place == renewed:
 		return record{}, store.ErrRenewed
 	case e.place == deleted:
 		return record{}, store.ErrEnded

@@ -161,7 +161,7 @@ func TestC9_WhatIsNotARecordStaysAsItIs(t *testing.T) {
 				t.Errorf("it is %q now, it was %q", after, before)
 			}
 			if rec, err := s.Load(t.Context(), key(2)); err != nil || rec.Version != 1 {
-				t.Errorf("the record that was to be renamed: version %d, error %v", rec.Version, err)
+				t.Errorf("the record that was to be renewed: version %d, error %v", rec.Version, err)
 			}
 
 			if err := s.Delete(t.Context(), key(1)); err != nil {

@@ -41,7 +41,7 @@ func child() {
 		fail(s.Update(ctx, key(n), store.Change{Set: state("changed", `true`)}))
 		fmt.Println("changed", n)
 		fail(s.ChangeKey(ctx, key(n), key(n+1_000_000), store.Change{}))
-		fmt.Println("renamed", n)
+		fmt.Println("renewed", n)
 	}
 }
 
@@ -92,12 +92,12 @@ func TestC10_AProgramOnSQLiteIsKilled(t *testing.T) {
 	for n, what := range done {
 		// The step after the one that was answered may have been done as well.
 		old, oldErr := s.Load(t.Context(), key(n))
-		renamed, renamedErr := s.Load(t.Context(), key(n+1_000_000))
-		isRenamed := renamedErr == nil && string(renamed.State["changed"]) == `true`
+		renewed, renewedErr := s.Load(t.Context(), key(n+1_000_000))
+		isRenewed := renewedErr == nil && string(renewed.State["changed"]) == `true`
 		isChanged := oldErr == nil && string(old.State["changed"]) == `true`
 		isCreated := oldErr == nil
-		if !(isRenamed || what != "renamed" && isChanged || what == "created" && isCreated) || oldErr == nil && renamedErr == nil {
-			t.Errorf("record %d was %s, and then: %v under its key, %v under the next", n, what, oldErr, renamedErr)
+		if !(isRenewed || what != "renewed" && isChanged || what == "created" && isCreated) || oldErr == nil && renewedErr == nil {
+			t.Errorf("record %d was %s, and then: %v under its key, %v under the next", n, what, oldErr, renewedErr)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 const (
 	markNone    = 0 // the row is a record
 	markDeleted = 1 // a record was here, and was deleted
-	markRenamed = 2 // a record was here, and goes on under another key
+	markRenewed = 2 // a record was here, and goes on under another key
 )
 
 // row is what is under a key, in the order of load.sql.
@@ -35,7 +35,7 @@ func (r *row) record() (store.Record, error) {
 		return store.Record{}, store.ErrNotFound
 	case r.mark == markDeleted:
 		return store.Record{}, store.ErrEnded
-	case r.mark == markRenamed:
+	case r.mark == markRenewed:
 		return store.Record{}, store.ErrRenewed
 	case r.mark != markNone:
 		return store.Record{}, store.ErrCorrupt

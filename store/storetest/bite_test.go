@@ -35,7 +35,7 @@ var bites = map[string][]string{
 	"C5 of fifty writers with one version, one wins":              {"looks at the version before it writes", "writes back what it read"},
 	"A20 fifty read-modify-writes that each add one end at fifty": {"looks at the version before it writes"},
 
-	"C1 change key moves the record, changed, and ends the old key":                      {"leaves the old key alive", "marks a renamed key as deleted"},
+	"C1 change key moves the record, changed, and ends the old key":                      {"leaves the old key alive", "marks a renewed key as deleted"},
 	"C1 change key keeps what is left of the TTL, unless told otherwise":                 {"starts the TTL again in a change of key", "ignores the TTL of a change of key", "forgets the TTL in a change"},
 	"C1 change key onto a live key is a duplicate and changes neither":                   {"renames over a live record"},
 	"C1 change key onto itself is a duplicate and changes nothing":                       {"renames onto itself"},
@@ -49,7 +49,7 @@ var bites = map[string][]string{
 	"C6 a delete and a change of key: one of them happens":                               {"renames what it read before"},
 
 	"C3 a deleted record has ended, for every operation":                     {"leaves no mark on delete"},
-	"C3 a renamed record was renewed, for every operation":                   {"leaves no mark on rename", "marks a renamed key as deleted"},
+	"C3 a record whose key was changed was renewed, for every operation":     {"leaves no mark on rename", "marks a renewed key as deleted"},
 	"C3 a mark stands for Grace and no longer, whatever the TTL was":         {"marks for what is left of the TTL", "keeps marks for ever"},
 	"C3 what is refused does not prolong a mark":                             {"prolongs a mark with each refusal"},
 	"C3 a record that expires leaves no mark":                                {"marks what expires"},

@@ -189,7 +189,7 @@ func (b *flawed) end(key store.Key, k kept, err error) {
 	switch {
 	case b.has("leaves no mark on delete") && err == store.ErrEnded, b.has("leaves no mark on rename") && err == store.ErrRenewed:
 		return
-	case b.has("marks a renamed key as deleted"):
+	case b.has("marks a renewed key as deleted"):
 		err = store.ErrEnded
 	case b.has("marks for what is left of the TTL"):
 		over = k.expires

@@ -18,7 +18,7 @@ func markChecks() []check {
 			e.ok(e.store.Delete(e.Context(), newKey(1)), "delete")
 			e.gone(newKey(1), store.ErrEnded)
 		}},
-		{"C3 a renamed record was renewed, for every operation", func(e *env) {
+		{"C3 a record whose key was changed was renewed, for every operation", func(e *env) {
 			e.create(newKey(1), record("a", `1`))
 			e.ok(e.store.ChangeKey(e.Context(), newKey(1), newKey(2), store.Change{}), "change key")
 			e.gone(newKey(1), store.ErrRenewed)
@@ -129,7 +129,7 @@ func markChecks() []check {
 			e.ok(e.store.Delete(e.Context(), newKey(1)), "delete")
 			e.create(newKey(2), record("a", `1`))
 			e.ok(e.store.ChangeKey(e.Context(), newKey(2), newKey(1), store.Change{}), "change key onto the key of a deleted record")
-			e.ok(e.store.ChangeKey(e.Context(), newKey(1), newKey(2), store.Change{}), "change key back onto the key of a renamed record")
+			e.ok(e.store.ChangeKey(e.Context(), newKey(1), newKey(2), store.Change{}), "change key back onto the key of a renewed record")
 			want := first(record("a", `1`))
 			want.Version = 3
 			e.gone(newKey(1), store.ErrRenewed)
