@@ -2,7 +2,9 @@ package session
 
 // CycleID renews the ID and keeps both states; the old ID is dead afterwards.
 // Several calls in one request count as one, and a session without a record has
-// no ID to renew. Errors are ErrInvalidated and ErrResponseStarted.
+// no ID to renew. Errors are ErrInvalidated, ErrResponseStarted and, once the
+// response has started, ErrEnded of package store where another request has ended
+// the session.
 func (s *Session) CycleID() error {
 	return s.write(true, func() error {
 		if s.record && s.fate != end && !s.cycling {
@@ -14,8 +16,8 @@ func (s *Session) CycleID() error {
 }
 
 // Delete removes the record, subject and all, and keeps the session with its
-// client state; a later write begins a record under a fresh ID. ErrInvalidated,
-// ErrResponseStarted.
+// client state; a later write begins a record under a fresh ID. The errors are
+// those of CycleID.
 func (s *Session) Delete() error {
 	return s.write(true, func() error {
 		s.dropRecord()

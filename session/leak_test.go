@@ -57,12 +57,27 @@ func (j *jealous) ChangeKey(ctx context.Context, from, to store.Key, ch store.Ch
 	return j.Backend.ChangeKey(ctx, from, to, ch)
 }
 
+func (j *jealous) Update(ctx context.Context, key store.Key, ch store.Change) error {
+	fmt.Fprintf(&j.seen, "%x %+v %s\n", key[:], ch, ch.Set)
+	return j.Backend.Update(ctx, key, ch)
+}
+
+func (j *jealous) Load(ctx context.Context, key store.Key) (store.Record, error) {
+	fmt.Fprintf(&j.seen, "%x\n", key[:])
+	return j.Backend.Load(ctx, key)
+}
+
+func (j *jealous) Delete(ctx context.Context, key store.Key) error {
+	fmt.Fprintf(&j.seen, "%x\n", key[:])
+	return j.Backend.Delete(ctx, key)
+}
+
 // Whoever reads the whole store has no ID.
 func TestTheStoreNeverSeesAnID(t *testing.T) {
 	e := newEnv(t)
 	j := &jealous{Backend: e.spy}
 	b := &browser{e: e, m: e.managerOver(store.New(j), config.Default())}
-	for _, step := range []handler{write("k", "v"), signIn("ada"), then(load, cycle)} {
+	for _, step := range []handler{write("k", "v"), signIn("ada"), then(load, cycle), write("k", "w")} {
 		b.visit(step)
 		raw := session.RawID(b.incoming().ID())
 		if seen := j.seen.String(); strings.Contains(seen, hex.EncodeToString(raw[:])) || strings.Contains(seen, string(raw[:])) ||

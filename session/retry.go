@@ -36,8 +36,8 @@ func (r *retry) wait(ctx context.Context) context.Context {
 	return ctx
 }
 
-// duplicateAgain reports true three times: a second duplicate of 128 random bits is a
-// broken store, not bad luck.
+// duplicateAgain says whether to try again with another ID. A duplicate of 128
+// random bits is a fault of the store, perhaps a passing one: three tries show.
 func (r *retry) duplicateAgain() bool {
 	r.duplicates++
 	return r.duplicates <= 3

@@ -19,8 +19,9 @@ func (s *Session) Get(ctx context.Context, key string, v any) (bool, error) {
 // Set writes v under key. It needs no load. The error is a *ValueError when
 // JSON refuses v, ErrInvalid of package store when key cannot be a state key
 // ([store.CheckStateKey], and __session is the session's own),
-// ErrInvalidated, or ErrResponseStarted when there is no record yet and the
-// cookie can no longer be sent.
+// ErrInvalidated, ErrResponseStarted when there is no record yet and the
+// cookie can no longer be sent, or ErrEnded of package store when it cannot and
+// another request has ended the session.
 func (s *Session) Set(ctx context.Context, key string, v any) error { return set(ctx, s, key, v) }
 
 // Pop is Get and, when there is a value that fits, Remove.
@@ -113,8 +114,8 @@ func (s *Session) removeIf(key string, edits uint64) error {
 	})
 }
 
-// Remove deletes the value under key, if there is one. It needs no load.
-// ErrInvalid of package store when key cannot be a state key.
+// Remove deletes the value under key, if there is one. It needs no load. The
+// errors are those of Set, but for the *ValueError.
 func (s *Session) Remove(_ context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
@@ -128,7 +129,7 @@ func (s *Session) Remove(_ context.Context, key string) error {
 }
 
 // Clear empties the server state and keeps the record, with its subject. It
-// needs no load.
+// needs no load. The errors are those of Set that no value or key is the cause of.
 func (s *Session) Clear(context.Context) error {
 	return s.write(false, func() error {
 		s.updates = nil
