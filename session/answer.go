@@ -1,11 +1,13 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"go.uber.org/zap"
 
+	"github.com/fxsession/sessions/internal/commit"
 	"github.com/fxsession/sessions/store"
 )
 
@@ -48,13 +50,15 @@ type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 // ErrorStatus is the status that answers err: 409 Conflict if another request
 // has ended or renewed the session (store.ErrEnded) or kept changing it
-// (store.ErrConflict), or if the subject has too many (ErrTooManySessions); 413
-// if the request's body was larger than [http.MaxBytesReader] allows; otherwise
+// (store.ErrConflict), or if the subject has too many (ErrTooManySessions); 401
+// Unauthorized if nobody is signed in (ErrNotSignedIn); 413 if the request's body was larger than [http.MaxBytesReader] allows; otherwise
 // 500.
 func ErrorStatus(err error) int {
 	switch {
 	case ended(err), errors.Is(err, store.ErrConflict), errors.Is(err, ErrTooManySessions):
 		return http.StatusConflict
+	case errors.Is(err, ErrNotSignedIn):
+		return http.StatusUnauthorized
 	case errors.As(err, new(*http.MaxBytesError)):
 		return http.StatusRequestEntityTooLarge
 	}
@@ -62,11 +66,16 @@ func ErrorStatus(err error) int {
 }
 
 // DefaultErrorHandler answers with the text of [ErrorStatus], and nothing of
-// err. An error that is a 500 is also logged, if there is a logger.
+// err. An error that is a 500 is also logged, if there is a logger; at level debug
+// if the client has gone, and at level error otherwise.
 func (m *Manager) DefaultErrorHandler(w http.ResponseWriter, r *http.Request, err error) {
 	status := ErrorStatus(err)
 	if status == http.StatusInternalServerError {
-		m.logger.Error("session: request failed", zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
+		level := zap.ErrorLevel
+		if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+			level = zap.DebugLevel // the client has gone
+		}
+		m.logger.Log(level, "session: request failed", zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
 	}
 	answerStatus(w, status)
 }
@@ -76,15 +85,27 @@ func answerStatus(w http.ResponseWriter, status int) {
 	http.Error(w, http.StatusText(status), status)
 }
 
+// disown removes what a handler said about its own response, but for cookies.
+func disown(h http.Header) {
+	cookies := h["Set-Cookie"]
+	commit.RemoveOwn(h)
+	if cookies != nil {
+		h["Set-Cookie"] = cookies
+	}
+}
+
 // HandleError answers r with the ErrorHandler of the Manager whose middleware r
 // has passed through, or with the plain text of [ErrorStatus] if there was
-// none. It is for adapters that let handlers return errors. If the response has
+// none. It is for adapters that let handlers return errors. The headers by which
+// the handler described its own response, such as its length, type and caching,
+// are removed; its cookies stay. If the response has
 // already begun, HandleError logs the error and aborts the response by a panic
 // with http.ErrAbortHandler. If the session could not be saved, the request has
 // been answered already, and HandleError does nothing.
 func HandleError(w http.ResponseWriter, r *http.Request, err error) {
 	s := FromContext(r.Context())
 	if !s.installed() {
+		disown(w.Header())
 		answerStatus(w, ErrorStatus(err))
 		return
 	}
@@ -98,6 +119,7 @@ func HandleError(w http.ResponseWriter, r *http.Request, err error) {
 			zap.String("method", r.Method), zap.String("pattern", r.Pattern), zap.Error(err))
 		panic(http.ErrAbortHandler)
 	default:
+		disown(w.Header())
 		s.m.handleError(w, r, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/fxsession/sessions/config"
@@ -327,6 +329,7 @@ func TestTheDefaultErrorHandlerAnswersWithAStatusAndLogsOnce(t *testing.T) {
 		{fmt.Errorf("x: %w", store.ErrEnded), 409, 0},
 		{store.ErrRenewed, 409, 0},
 		{store.ErrConflict, 409, 0},
+		{session.ErrNotSignedIn, 401, 0},
 		{&http.MaxBytesError{Limit: 1}, 413, 0},
 		{store.ErrUnavailable, 500, 1},
 		{errors.New("top secret"), 500, 1},
@@ -347,6 +350,54 @@ func TestTheDefaultErrorHandlerAnswersWithAStatusAndLogsOnce(t *testing.T) {
 		if w.Code != c.status {
 			t.Errorf("HandleError of %v: status %d", c.err, w.Code)
 		}
+	}
+}
+
+// What a handler said of a response that it did not give is not said of the
+// error's.
+func TestB5_TheAnswerToAHandlersErrorHasNoHeadersOfItsOwnResponse(t *testing.T) {
+	e := newEnv(t)
+	report := func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range []string{"Content-Type", "Content-Length", "Content-Disposition", "Etag", "Last-Modified"} {
+			w.Header().Set(name, "of the report")
+		}
+		w.Header().Set("Cache-Control", "public, max-age=3600")
+		w.Header().Set("X-Request-Id", "7")
+		http.SetCookie(w, &http.Cookie{Name: "flash", Value: "no report"})
+		session.HandleError(w, r, io.EOF)
+	}
+	for name, h := range map[string]http.Handler{"behind the middleware": e.Middleware(http.HandlerFunc(report)), "without it": http.HandlerFunc(report)} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		want := http.Header{
+			"Cache-Control": {"no-store"}, "Content-Type": {"text/plain; charset=utf-8"}, "Set-Cookie": {"flash=\"no report\""},
+			"X-Content-Type-Options": {"nosniff"}, "X-Request-Id": {"7"},
+		}
+		if got := w.Result().Header; w.Code != 500 || !maps.EqualFunc(got, want, slices.Equal) {
+			t.Errorf("%s: status %d, headers %v, want %v", name, w.Code, got, want)
+		}
+	}
+}
+
+// A client that goes away is nobody's mistake.
+func TestAClientThatHasGoneIsNoErrorInTheLog(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.DebugLevel)
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{testKey}
+	m, err := session.NewManager(cfg, store.New(nilBackend{}), session.WithLogger(zap.New(core)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
+	for _, level := range []zapcore.Level{zap.ErrorLevel, zap.DebugLevel} { // a query that gave up by itself, one with its client
+		m.DefaultErrorHandler(httptest.NewRecorder(), r, fmt.Errorf("query: %w", context.Canceled))
+		if all := logs.TakeAll(); len(all) != 1 || all[0].Level != level {
+			t.Errorf("logged: %v, want one line of level %s", all, level)
+		}
+		cancel()
 	}
 }
 

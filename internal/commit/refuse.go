@@ -35,9 +35,9 @@ var own = map[string]bool{
 	"Transfer-Encoding":   true,
 }
 
-// removeOwn removes from h what a handler said about its own response, its
+// RemoveOwn removes from h what a handler said about its own response, its
 // trailers included, so that another one can be sent.
-func removeOwn(h http.Header) {
+func RemoveOwn(h http.Header) {
 	for _, names := range h["Trailer"] {
 		for name := range strings.SplitSeq(names, ",") {
 			h.Del(strings.TrimSpace(name))

@@ -127,7 +127,7 @@ func (w *Writer) commit(status int) error {
 		w.err = w.hooks.BeforeHeaders(header)
 		if w.err != nil {
 			w.refused.Store(true)
-			removeOwn(header)
+			RemoveOwn(header)
 			w.hooks.Refuse(w.below, w.err)
 			w.begun.Store(true)
 		}
