@@ -241,6 +241,24 @@ func TestB13_ACookieThatDoesNotOpenIsNoSessionAndIsCounted(t *testing.T) {
 	}
 }
 
+// Who signs out is to have no cookie left, also where it opens nothing here: it
+// may elsewhere, where the keys have been changed already.
+func TestASignOutRemovesACookieThatDoesNotOpen(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	for _, end := range []handler{
+		func(ctx context.Context, s *session.Session) error { return s.SignOut(ctx) },
+		func(ctx context.Context, s *session.Session) error { return s.Reset() },
+	} {
+		b.cookie = &http.Cookie{Name: b.m.CookieName(), Value: "forged"}
+		b.wantCookie(b.serve(load), noCookie)
+		b.wantCookie(b.serve(end), aRemoval)
+		b.cookie = nil
+		b.wantCookie(b.serve(end), noCookie)
+	}
+	e.wantCalls()
+}
+
 // counted sums up a counter.
 func counted(t *testing.T, reader metric.Reader, name string) (sum int64) {
 	t.Helper()

@@ -40,7 +40,9 @@ func (s *Session) dropRecord() {
 }
 
 // Invalidate ends the session: the record is deleted, with both states, and the
-// client is told to remove its cookie. Reads are empty from then on, and writes
+// client is told to remove its cookie, also one that does not open here. It is
+// not where another request has ended or renewed the session within the last
+// minute: its cookie may be a newer one by now. Reads are empty from then on, and writes
 // return ErrInvalidated. After the response has started the record is still
 // deleted; the cookie that stays with the client then opens nothing. When
 // another request has renewed the session under this one, the save returns
@@ -77,6 +79,7 @@ func (s *Session) drop() {
 	s.begun = false
 	s.terms = terms{}
 	s.held.valid = false // what goes on needs a cookie of its own
+	s.held.present = s.held.present || s.held.rejected
 	s.endWatches()
 }
 

@@ -16,8 +16,10 @@ import (
 // Middleware gives every request a session, which [FromContext] finds. It saves
 // the session before the first byte of the response is sent, and sets the
 // cookie if something has changed for the client. If the save fails, the
-// [ErrorHandler] answers instead of the handler. A handler that panics saves
-// nothing. It returns when no goroutine of the handler is writing to the
+// [ErrorHandler] answers instead of the handler. What is changed after that is
+// saved when the handler returns; if that fails, the response is broken off, so
+// that the client does not take it for whole. A handler that panics saves
+// nothing, unless something within the middleware recovers. It returns when no goroutine of the handler is writing to the
 // response any more, so that one which goes on copying from elsewhere keeps the
 // request open.
 //
@@ -193,7 +195,8 @@ func variesByCookie(header http.Header) bool {
 
 // finish is the end of a handler that has returned. What was changed after the
 // response had started is saved now. When that fails, the response is broken
-// off, the one way left to tell the client that not everything took place.
+// off, the one way left to tell the client that not everything took place, unless
+// the handler knew that the session had ended.
 func (x *exchange) finish() {
 	s := &x.session
 	if !x.writer.Passed() && x.writer.Commit() != nil {
@@ -211,7 +214,9 @@ func (x *exchange) finish() {
 	defer s.unlockSaving()
 	err := s.save(x.saveContext())
 	s.close()
-	if x.closed = true; err != nil {
+	if x.closed = true; s.told && ended(err) {
+		s.m.logger.Info("session: the session ended under a response, whose handler knew that nothing more was stored")
+	} else if err != nil {
 		s.m.logger.Error("session: what was written after the response had started is not stored, the response is broken off", zap.Error(err))
 		panic(http.ErrAbortHandler)
 	}

@@ -369,6 +369,53 @@ func TestB8_ARecordIsNotCreatedAfterTheResponseHasStarted(t *testing.T) {
 	}
 }
 
+// A handler that has learned from Sync that its session has ended can finish its
+// response; one that has not looked, or has written since, cannot.
+func TestB8_AResponseWhoseHandlerKnowsThatItsSessionHasEndedIsWhole(t *testing.T) {
+	for name, c := range map[string]struct {
+		act   handler
+		whole bool
+	}{
+		"it knows": {func(ctx context.Context, s *session.Session) error {
+			if err := s.Set(ctx, "k", "v"); err != nil {
+				return err
+			}
+			if err := s.Sync(ctx); !errors.Is(err, store.ErrEnded) {
+				return fmt.Errorf("Sync = %w", err)
+			}
+			if err := s.Set(ctx, "k", "w"); !errors.Is(err, store.ErrEnded) {
+				return fmt.Errorf("Set = %w", err)
+			}
+			return nil
+		}, true},
+		"it has not looked": {write("k", "v"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			b.visit(write("n", 1))
+			whole := true
+			func() {
+				defer func() {
+					if got := recover(); got != nil {
+						whole = false
+					}
+				}()
+				b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+					w.WriteHeader(200)
+					b.clone().visit(invalidate)
+					if err := c.act(r.Context(), session.FromContext(r.Context())); err != nil {
+						t.Error(err)
+					}
+				})
+			}()
+			if whole != c.whole {
+				t.Errorf("the response is whole: %t, want %t", whole, c.whole)
+			}
+		})
+	}
+}
+
 func TestD2_ACookieOwedSinceAnEarlySyncDoesNotUndoALogin(t *testing.T) {
 	for name, change := range map[string]handler{"client state": writeClient("theme", "dark"), "an extension": load} {
 		for ending, end := range endings {

@@ -13,7 +13,15 @@ var errAgain = errors.New("session: look again")
 // Sync saves the session now rather than when the response starts, so that the
 // handler sees the outcome. It may be called more than once. The cookie still
 // goes with the response: after a Sync that has begun the session or renewed
-// its ID, a handler that panics leaves the client without it. The error is one of
+// its ID, a handler that panics leaves the client without it.
+//
+// What a Sync could not save is tried again before the response starts, and the
+// ErrorHandler answers if that fails, too. A handler that wants to answer itself
+// gives the changes up: by Reset where the session has ended, and by itself where
+// a sign-in is one too many. After the response has started, one that learns of
+// the end of its session from Sync can finish it as it likes.
+//
+// The error is one of
 // package store, with ErrEnded if another request has ended or renewed the
 // session meanwhile; ErrTooManySessions; ErrResponseStarted if what is to be
 // saved needs a cookie that can no longer be sent; or the error of a function
@@ -29,7 +37,9 @@ func (s *Session) Sync(ctx context.Context) error {
 		return err
 	}
 	defer s.unlockSaving()
-	return s.save(ctx)
+	err := s.save(ctx)
+	s.told = ended(err)
+	return err
 }
 
 // save brings the store to where the session is. It is called with the

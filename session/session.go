@@ -73,6 +73,7 @@ type touched struct {
 	fate          fate
 	cycling       bool // to a new ID, whether or not somebody signs in
 	deleting      bool // the record may have been deleted
+	told          bool // Sync has said that the session has ended, and nothing was changed since
 	id            rawID
 
 	version     uint64          // of the record, 0 while not known
@@ -94,9 +95,10 @@ type touched struct {
 
 // heldCookie is what the request's cookie, or the last one sent, says.
 type heldCookie struct {
-	present bool // a cookie of ours is there, though it may open nothing any more
-	valid   bool
-	payload payload
+	present  bool // a cookie of ours is there, though it may open nothing any more
+	rejected bool // one of the name is there that does not open
+	valid    bool
+	payload  payload
 }
 
 // fate is what the next save is to do with the record.
@@ -181,7 +183,7 @@ func (s *Session) open() {
 	if !live && found.expired != (store.Key{}) {
 		s.note(EventExpired, found.expired)
 	}
-	s.held.present = found.present
+	s.held.present, s.held.rejected = found.present, found.rejected
 	if live {
 		s.adopt(in)
 	}
@@ -234,7 +236,7 @@ func (s *Session) write(needsCookie bool, do func() error) error {
 
 // changed notes that something was written.
 func (s *Session) changed() {
-	s.used = true
+	s.used, s.told = true, false
 	s.edits++
 }
 
