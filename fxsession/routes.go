@@ -37,9 +37,8 @@ import (
 // place cannot list constructors of the same type: lists are slices of [Item],
 // so pass them to one Routes call, or call it in a separate fx.Module.
 // Different Routes calls of one application share the patterns: fx reports one
-// that is there twice. Different patterns that overlap are an error of fx.New,
-// and the only mistake that fx.ValidateApp does not find, because it runs no
-// code.
+// that is there twice. Different patterns that overlap are an error of fx.New;
+// fx.ValidateApp does not find it, because it runs no code.
 func Routes(items ...Item) fx.Option { return compile(items).option() }
 
 // Item is one line of a list for [Routes] or [Group]: what [Handle],

@@ -21,7 +21,8 @@ const (
 	// continues under another ID.
 	EventSignedIn
 	// EventSignedOut: the session's own request ended it, by SignOut,
-	// Invalidate, Reset or Delete, or by a sign-in as somebody else.
+	// Invalidate, Reset or Delete, or somebody else signed in with it, where the
+	// request had read who was signed in.
 	EventSignedOut
 	// EventRevoked: Manager.Revoke, RevokeOthers or RevokeAll ended the session,
 	// or a sign-in beyond state.max_sessions_per_subject did.
