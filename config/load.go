@@ -129,6 +129,7 @@ func (l *loader) file(f namedFile) {
 		return
 	}
 	source := func(path string) string { return at(f.name, p.outline.lines[path]) }
+	l.findings = append(l.findings, dotted(k.Raw(), source)...)
 	if session, ok := k.Raw()[root]; ok {
 		l.rooted = true
 		l.section(root, session, source)

@@ -68,7 +68,7 @@ func TestE1_ConfigurationsThatSayNothingAreTheDefaults(t *testing.T) {
 		"{} as JSON":                {config.WithBytes("a.json", []byte("{}"))},
 		"null as JSON":              {config.WithBytes("a.JSON", []byte("null"))},
 		"a section that is null":    {config.WithBytes("a.json", []byte(`{"session": {"cookie": null}}`))},
-		"keys of the application":   {config.WithBytes("a.yaml", []byte("sessions: 1\nhttp: {ttl: x}\nsession.state.ttl: x\n1: 2\n"))},
+		"keys of the application":   {config.WithBytes("a.yaml", []byte("sessions: 1\nhttp: {ttl: x}\nsessions.state.ttl: x\n1: 2\n"))},
 		"variables of others":       {config.WithEnviron([]string{"SESSION_MANAGER=local/host", "SESSION=1", "SESSION_=x", "XSESSION_STATE_TTL=1", "=::=::", "nothing"})},
 		"a list with nothing in it": {config.WithEnviron([]string{"SESSION_COOKIE_KEYS= , "})},
 	} {

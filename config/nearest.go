@@ -19,6 +19,20 @@ func (s schema) advice(section, key string) string {
 	return "there is no such key; here are " + strings.Join(s.sections[section], ", ")
 }
 
+// dotted finds keys at the top of a file that are paths, such as
+// session.store.driver: nobody reads them.
+func dotted(top map[string]any, source func(path string) string) (findings []Finding) {
+	for _, key := range sortedKeys(top) {
+		if first, _, ok := strings.Cut(key, "."); ok && first == root {
+			findings = append(findings, Finding{
+				Path: key, Source: source(key),
+				Problem: "is one key with dots in it, which nobody reads; nest it, with session as the outermost key",
+			})
+		}
+	}
+	return findings
+}
+
 // astray finds keys at the top of a file without the key session that look like
 // it, such as sessions, or like one of its sections. The keys at the top are the
 // application's, so only a mapping that holds nothing but known names counts.

@@ -117,7 +117,7 @@ func (c *checks) store(cfg StoreConfig) {
 
 func (c *checks) redis(cfg RedisConfig) {
 	u, ok := redisURL(cfg.URL)
-	c.require(ok, "store.redis.url", nil, "must be a URL that begins with redis://, rediss:// or unix://")
+	c.require(ok, "store.redis.url", nil, "must be a URL that begins with redis://, rediss:// or unix://, with everything but letters and digits percent-encoded in a password")
 	c.require(cfg.ClientCache.TTL >= time.Millisecond, "store.redis.client_cache.ttl", cfg.ClientCache.TTL, "must be at least 1ms")
 	c.unread("store.redis.password_file", cfg.PasswordFile, "session.store.redis.password")
 	c.unread("store.redis.sentinel_password_file", cfg.SentinelPasswordFile, "session.store.redis.sentinel_password")

@@ -92,6 +92,14 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			"SESSION_STORE_REDIS_PORT: there is no such variable; did you mean SESSION_STORE_REDIS_URL?",
 		},
 		{
+			"a path for a key", fromYAML("http: {addr: x}\nsession.store.driver: redis"),
+			"session.store.driver (app.yaml:2): is one key with dots in it, which nobody reads; nest it, with session as the outermost key",
+		},
+		{
+			"a path beside the top key", fromYAML("session: {}\nsession.cookie.nmae: x"),
+			"session.cookie.nmae (app.yaml:2): is one key with dots in it, which nobody reads; nest it, with session as the outermost key",
+		},
+		{
 			"the top key, misspelt", fromYAML("http: {addr: x}\nsessions: {state: {ttl: 1h}, store: {}}"),
 			"sessions (app.yaml:2): there is no key session; did you mean session? If this is the application's own, add session: {}",
 		},
@@ -370,11 +378,11 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		// The stores.
 		{
 			"a URL of another kind", fromYAML("session: {store: {redis: {url: 'http://u:hush@h'}}}"),
-			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://",
+			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://, with everything but letters and digits percent-encoded in a password",
 		},
 		{
 			"a URL that is none", fromYAML("session: {store: {redis: {url: 'redis://u:hu%sh@h'}}}"),
-			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://",
+			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://, with everything but letters and digits percent-encoded in a password",
 		},
 		{
 			"a user for sentinels without any", fromYAML("session: {store: {redis: {url: 'redis://h', sentinel_username: app}}}"),
