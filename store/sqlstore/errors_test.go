@@ -111,7 +111,8 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 		{sqlstore.Postgres, "pgx", strings.Replace(testserver.PostgresURL(postgres.Get(t).Addr()), "/postgres?", "/elsewhere?", 1), "elsewhere"},
 		{sqlstore.MySQL, "mysql", strings.Replace(testserver.MariaDBName(mariadb.Get(t).Addr()), "/sessions", "/elsewhere", 1), "elsewhere"},
 		{sqlstore.SQLite, "sqlite", "file:" + filepath.Join(t.TempDir(), "no", "folder.db"), "unable to open"},
-		{sqlstore.SQLite, "sqlite3-not-linked", "", "not linked"},
+		{sqlstore.SQLite, "sqlite3-not-linked", "file:x", "not linked into the program: import"},
+		{sqlstore.SQLite, "sqlite", "", "no data source name"},
 	} {
 		_, err := sqlstore.Open(t.Context(), open.driver, open.name, open.dialect)
 		if err == nil || !strings.Contains(err.Error(), open.want) {
@@ -123,6 +124,44 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 		s := newStore(t, e.db(t), e.dialect, sqlstore.WithTable(newTable()))
 		if _, err := s.Load(t.Context(), key(1)); err == nil || !strings.Contains(err.Error(), "session.store.sql.migrate: true") {
 			t.Errorf("%s: load without a table: %v, want what to do about it", e.name, err)
+		}
+	}
+}
+
+// A database in memory is one for all, though each connection of the driver would
+// have its own.
+func TestADatabaseInMemoryIsOne(t *testing.T) {
+	t.Parallel()
+	for _, dsn := range []string{":memory:", "file::memory:", "file:" + newTable() + "?mode=memory"} {
+		backend, err := sqlstore.Open(t.Context(), "sqlite", dsn, sqlstore.SQLite)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := store.New(backend)
+		defer s.Close()
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		rec := record()
+		rec.Subject = "ada"
+		var all sync.WaitGroup
+		for n := range 50 {
+			all.Go(func() {
+				err := s.Create(t.Context(), key(n), rec)
+				_, load := s.Load(t.Context(), key(n))
+				_, list := s.ListBySubject(t.Context(), "ada")
+				change := s.ChangeKey(t.Context(), key(n), key(100+n), store.Change{TTL: time.Hour})
+				if err := errors.Join(err, load, list, change); err != nil {
+					t.Errorf("%s: %v", dsn, err)
+				}
+			})
+		}
+		all.Wait()
+		if n, err := s.DeleteBySubject(t.Context(), "ada"); n != 50 || err != nil {
+			t.Errorf("%s: deleted %d, %v, want 50", dsn, n, err)
+		}
+		if _, err := s.DeleteExpired(t.Context(), 0); err != nil {
+			t.Errorf("%s: %v", dsn, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -16,16 +17,26 @@ import (
 // data source name as that driver takes it. It connects, and fails within ctx
 // when the database cannot be reached. No error shows the dsn or its password.
 //
-// The pool is as database/sql makes it, with any number of connections. Use
-// [New] where it should be otherwise.
+// The pool is as database/sql makes it, with any number of connections, but for a
+// database of SQLite in memory, which is another one for each connection: that has
+// one. Use [New] where it should be otherwise.
 func Open(ctx context.Context, driver, dsn string, dialect Dialect, opts ...Option) (*Store, error) {
 	if _, err := newNames(dialect, opts); err != nil {
 		return nil, err
 	}
+	if dsn == "" {
+		return nil, errors.New("sqlstore: there is no data source name")
+	}
+	if !slices.Contains(sql.Drivers(), driver) {
+		return nil, fmt.Errorf("sqlstore: the driver %q is not linked into the program: import its package", driver)
+	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		// The driver's own error may quote any part of the dsn.
-		return nil, fmt.Errorf("sqlstore: the driver %q is not linked into the program, or does not understand the data source name", driver)
+		return nil, fmt.Errorf("sqlstore: the driver %q does not understand the data source name", driver)
+	}
+	if dialect == SQLite && inMemory.MatchString(dsn) {
+		db.SetMaxOpenConns(1)
 	}
 	s, err := New(db, dialect, opts...)
 	if err != nil {
@@ -39,6 +50,8 @@ func Open(ctx context.Context, driver, dsn string, dialect Dialect, opts ...Opti
 	}
 	return s, nil
 }
+
+var inMemory = regexp.MustCompile(`:memory:|[?&]mode=memory`)
 
 var passwords = regexp.MustCompile(`(?i)(?:pass|pwd|password|passwd|key)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
 
