@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/fx"
+	"go.uber.org/zap"
 
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/store"
@@ -65,6 +66,7 @@ type newBackendParams struct {
 	Own       []store.Backend `group:"fxsession.backend"`
 	Lifecycle fx.Lifecycle
 	Clock     Clock                `optional:"true"`
+	Logger    *zap.Logger          `optional:"true"`
 	Meters    metric.MeterProvider `optional:"true"`
 	Redis     rueidis.Client       `optional:"true"`
 	DB        *sql.DB              `optional:"true"`
@@ -93,9 +95,24 @@ func newBackend(p newBackendParams) (store.Backend, error) {
 }
 
 func newMemory(p newBackendParams) store.Backend {
+	if set := elsewhere(p.Config.Store); set != "" && p.Logger != nil {
+		p.Logger.Warn("session: session.store.driver is memory, so that the sessions are kept in this process, and what is set here has no effect",
+			zap.String("setting", set))
+	}
 	opts := []memstore.Option{memstore.WithMaxSessions(p.Config.Store.Memory.MaxSessions)}
 	if p.Clock != nil {
 		opts = append(opts, memstore.WithClock(p.Clock))
 	}
 	return memstore.New(opts...)
+}
+
+// elsewhere names what is set of a store beside memory; "" for nothing.
+func elsewhere(cfg config.StoreConfig) string {
+	switch {
+	case !cfg.Redis.URL.IsZero():
+		return "session.store.redis.url"
+	case !cfg.SQL.DSN.IsZero():
+		return "session.store.sql.dsn"
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package fxsession_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -55,6 +56,31 @@ func TestF1_AKeyThatWasMadeIsAWarning(t *testing.T) {
 				t.Errorf("%d warnings, want %d: %v", got, test.warnings, logs.All())
 			}
 		})
+	}
+}
+
+// A store that is configured and not chosen is a warning: sessions that were to
+// be shared would be this process's own.
+func TestAStoreThatIsNotChosenIsAWarning(t *testing.T) {
+	t.Parallel()
+	for setting, variables := range map[string][]string{
+		"session.store.redis.url": {"SESSION_STORE_REDIS_URL=redis://:top-secret@localhost"},
+		"session.store.sql.dsn":   {"SESSION_STORE_SQL_DSN=top-secret", "SESSION_STORE_SQL_DRIVER=sqlite"},
+		"":                        nil,
+	} {
+		core, logs := observer.New(zap.WarnLevel)
+		variables = append(variables, "SESSION_COOKIE_KEYS="+config.NewKey().Reveal())
+		start(t, fxsession.Module, environment(variables...), fx.Supply(zap.New(core)))
+		got := ""
+		for _, line := range logs.All() {
+			got, _ = line.ContextMap()["setting"].(string)
+			if strings.Contains(fmt.Sprint(line), "top-secret") {
+				t.Errorf("the secret is in %v", line)
+			}
+		}
+		if got != setting || setting == "" && logs.Len() > 0 {
+			t.Errorf("the warning is about %q, want %q: %v", got, setting, logs.All())
+		}
 	}
 }
 
