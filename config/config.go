@@ -86,7 +86,7 @@ type StateConfig struct {
 	LastSeenInterval time.Duration `koanf:"last_seen_interval"`
 	// WatchInterval is how often a response that waits for the end of its
 	// session asks the store, and so how late it hears of an end on another
-	// instance at most. It must be above 0.
+	// instance at most. It must be at least a millisecond.
 	WatchInterval time.Duration `koanf:"watch_interval"`
 }
 

@@ -175,8 +175,9 @@ func asDuration(v any) (time.Duration, bool) {
 		return 0, false
 	}
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16) // 65535 days are 179 years; a Duration holds 292
-		return time.Duration(n) * 24 * time.Hour, err == nil
+		const day = 24 * time.Hour
+		n, err := strconv.ParseUint(days, 10, 32)
+		return time.Duration(n) * day, err == nil && n <= uint64(math.MaxInt64/day)
 	}
 	d, err := time.ParseDuration(text)
 	return d, err == nil

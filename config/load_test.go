@@ -296,8 +296,8 @@ func TestE1_NoTwoFieldsHaveOneVariable(t *testing.T) {
 
 func TestE1_NumbersAndDurationsMayBeWrittenInEveryWayThatHasOneMeaning(t *testing.T) {
 	t.Parallel()
-	cfg := load(t, "session: {state: {ttl_extension_threshold: 1, max_lifetime: 0, ttl: 30d}, store: {sweep: {batch: 1e3}}}")
-	if cfg.State.TTLExtensionThreshold != 1 || cfg.State.MaxLifetime != 0 || cfg.State.TTL != 720*time.Hour || cfg.Store.Sweep.Batch != 1000 {
+	cfg := load(t, "session: {state: {ttl_extension_threshold: 1, max_lifetime: 0, ttl: 30d, watch_interval: 106751d}, store: {sweep: {batch: 1e3}}}")
+	if cfg.State.TTLExtensionThreshold != 1 || cfg.State.MaxLifetime != 0 || cfg.State.TTL != 720*time.Hour || cfg.State.WatchInterval != 106751*24*time.Hour || cfg.Store.Sweep.Batch != 1000 {
 		t.Errorf("got %+v", cfg)
 	}
 }
@@ -335,8 +335,9 @@ func TestE2_AFileThatIsMissingCanBeToldFromAFileThatIsWrong(t *testing.T) {
 
 func TestE3_SecretsCanComeFromFiles(t *testing.T) {
 	t.Parallel()
-	keys := write(t, "keys", "# the first one seals\n"+keyA+"\n\n  "+keyB+"  \r\n# end")
-	password := write(t, "password", " pass word \r\n")
+	const mark = "\ufeff" // which some editors put there
+	keys := write(t, "keys", mark+"# the first one seals\n"+keyA+"\n\n  "+keyB+"  \r\n# end")
+	password := write(t, "password", mark+" pass word \r\n")
 	watchword := write(t, "watchword", "watch word\n")
 	dsn := write(t, "dsn", "postgres://u:p@h/db\n")
 

@@ -57,7 +57,8 @@ func (l *loader) secretFile(path string, name *string, set bool,
 		finding.Problem = "cannot be read: " + reason(err) + "; it must be the name of a file, not the secret itself"
 		finding.Err = unnamed(err)
 	} else {
-		finding.Value, finding.Problem = show(*name), take(string(content))
+		const mark = "\ufeff" // of the order of bytes, which editors put there
+		finding.Value, finding.Problem = show(*name), take(strings.TrimPrefix(string(content), mark))
 		l.sources[path] = *name
 	}
 	if finding.Problem != "" {

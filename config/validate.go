@@ -100,7 +100,7 @@ func (c *checks) state(cfg StateConfig) {
 		"must be at least session.state.ttl, which is "+formatDuration(cfg.TTL)+", or 0 for no limit")
 	c.require(cfg.MaxSessionsPerSubject >= 0, "state.max_sessions_per_subject", cfg.MaxSessionsPerSubject, "must not be below 0; 0 is no limit")
 	c.require(cfg.LastSeenInterval >= 0, "state.last_seen_interval", cfg.LastSeenInterval, "must not be below 0; 0 notes sign-ins alone")
-	c.require(cfg.WatchInterval > 0, "state.watch_interval", cfg.WatchInterval, "must be above 0")
+	c.require(cfg.WatchInterval >= time.Millisecond, "state.watch_interval", cfg.WatchInterval, "must be at least 1ms")
 }
 
 // maxTimeout is longer than anybody waits, and short enough to reckon with.

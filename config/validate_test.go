@@ -192,8 +192,8 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			"session.state.ttl (app.yaml:1): true: must be a duration with its unit, such as 90s, 15m, 24h or 30d",
 		},
 		{
-			"too many days", fromYAML("session: {state: {ttl: 99999999999d}}"),
-			`session.state.ttl (app.yaml:1): "99999999999d": must be a duration with its unit, such as 90s, 15m, 24h or 30d`,
+			"too many days", fromYAML("session: {state: {ttl: 106752d}}"), // a day more than a Duration holds
+			`session.state.ttl (app.yaml:1): "106752d": must be a duration with its unit, such as 90s, 15m, 24h or 30d`,
 		},
 		{"a TTL of 0", fromYAML("session: {state: {ttl: 0}}"), "session.state.ttl (app.yaml:1): 0s: must be above 0"},
 		{"a TTL below 0", fromYAML("session: {state: {ttl: -90m}}"), "session.state.ttl (app.yaml:1): -1h30m: must be above 0"},
@@ -254,7 +254,7 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"a watch without a pause", fromYAML("session: {state: {watch_interval: 0}}"),
-			"session.state.watch_interval (app.yaml:1): 0s: must be above 0",
+			"session.state.watch_interval (app.yaml:1): 0s: must be at least 1ms",
 		},
 		{
 			"fewer sessions than none", fromYAML("session: {store: {memory: {max_sessions: -1}}}"),
