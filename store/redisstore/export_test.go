@@ -58,8 +58,11 @@ func (s *Store) LoadByScript(ctx context.Context, key store.Key) (store.Record, 
 	return s.loadByScript(ctx, key)
 }
 
-// HeadSize is for how many bytes of a record tell its version.
-const HeadSize = headSize
+// AsCluster makes s do on one server what it does on a cluster.
+func (s *Store) AsCluster() *Store {
+	s.cluster = true
+	return s
+}
 
 // PackState is how a state is packed, and ReadPacked how a record is read.
 var (

@@ -400,6 +400,19 @@ func TestAUserWithFewRightsIsEnough(t *testing.T) {
 	if _, err := s.Load(t.Context(), key(2)); err != nil {
 		t.Errorf("load: %v", err)
 	}
+	// What a user may not read is not taken for something that is no record.
+	few := open(t, redisstore.Connection{URL: server.URL()})
+	command(t, few.Client(), "ACL", "SETUSER", "app", "-get")
+	for name, err := range map[string]error{
+		"load":   second(s.Load(t.Context(), key(2))),
+		"update": s.Update(t.Context(), key(2), store.Change{Set: state("b", `2`)}),
+		"delete": s.Delete(t.Context(), key(2)),
+	} {
+		if err == nil || errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("%s without the right to read: %v", name, err)
+		}
+	}
+	command(t, few.Client(), "ACL", "SETUSER", "app", "+get")
 	other := open(t, redisstore.Connection{URL: server.URL(), Username: "app", Password: "secret"}, redisstore.WithNamespace("other:"))
 	if err := other.Create(t.Context(), key(1), record("a", `1`)); err == nil || errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("create where the user has no right: %v", err)

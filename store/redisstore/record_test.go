@@ -428,6 +428,57 @@ func TestTheLayoutOfTheIndexOfASubject(t *testing.T) {
 	entries(key(4).String(), "+"+key(4).String())
 }
 
+// A record is in the index of who is signed in under the key that it has, and
+// nowhere else.
+func TestTheIndexOfASubjectFollowsTheRecord(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	namespace := newNamespace()
+	s := redisstore.New(client, redisstore.WithNamespace(namespace))
+	ada, bob, nobody := "ada", "bob", ""
+	rec := record()
+	rec.Subject = ada
+	for _, step := range []struct {
+		name string
+		do   func() error
+		at   map[string]store.Key
+	}{
+		{"created", func() error { return s.Create(t.Context(), key(1), rec) }, map[string]store.Key{ada: key(1)}},
+		{"renewed", func() error { return s.ChangeKey(t.Context(), key(1), key(2), store.Change{}) }, map[string]store.Key{ada: key(2)}},
+		{"written", func() error { return s.Update(t.Context(), key(2), store.Change{Set: state("a", `1`)}) }, map[string]store.Key{ada: key(2)}},
+		{"signed in again", func() error { return s.Update(t.Context(), key(2), store.Change{Subject: &ada}) }, map[string]store.Key{ada: key(2)}},
+		{"another's", func() error { return s.Update(t.Context(), key(2), store.Change{Subject: &bob}) }, map[string]store.Key{bob: key(2)}},
+		{"renewed as another's", func() error { return s.ChangeKey(t.Context(), key(2), key(3), store.Change{Subject: &ada}) }, map[string]store.Key{ada: key(3)}},
+		{"nobody's", func() error { return s.Update(t.Context(), key(3), store.Change{Subject: &nobody}) }, nil},
+	} {
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		for _, subject := range []string{ada, bob} {
+			var want []string
+			if k, ok := step.at[subject]; ok {
+				want = []string{"+" + k.String(), k.String()}
+			}
+			got, err := command(t, client, "ZRANGE", namespace+"subject:"+sha1Of(subject), "0", "-1").AsStrSlice()
+			if slices.Sort(got); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: the index of %s holds %v, error %v, want %v", step.name, subject, got, err, want)
+			}
+		}
+	}
+
+	// A session that ends soon does not take the others' index along.
+	if err := s.Create(t.Context(), key(4), rec); err != nil {
+		t.Fatal(err)
+	}
+	rec.TTL = time.Minute
+	if err := s.Create(t.Context(), key(5), rec); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := command(t, client, "PTTL", namespace+"subject:"+sha1Of(ada)).AsInt64(); err != nil || left < time.Hour.Milliseconds() {
+		t.Errorf("the index lives for %d ms, error %v", left, err)
+	}
+}
+
 func sha1Of(text string) string {
 	sum := sha1.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
