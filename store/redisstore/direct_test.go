@@ -131,6 +131,20 @@ func TestACallThatIsAloneGoesDirectlyAndOthersTogether(t *testing.T) {
 	s.awaitLine()
 }
 
+// That there is no record is an answer like any other, to the pipeline alone.
+func TestALoadOfNothingGoesDirectlyToo(t *testing.T) {
+	t.Parallel()
+	s := newLined(t)
+	line := s.backend.LineItself()
+	for range 3 {
+		commands := s.proxy.Commands()
+		_, err := s.Load(t.Context(), key(9))
+		if n := s.proxy.Commands() - commands; !errors.Is(err, store.ErrNotFound) || n != 3 || s.backend.LineItself() != line {
+			t.Errorf("%v, after %d commands; the direct connection still stands: %t", err, n, s.backend.LineItself() == line)
+		}
+	}
+}
+
 // C8: a direct call ends with its context, and takes no other along.
 func TestC8_ADirectCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()

@@ -229,6 +229,38 @@ func TestANearCacheSparesRoundTrips(t *testing.T) {
 	}
 }
 
+// That there is no record is kept, too, until there is one.
+func TestANearCacheKnowsWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for kind, near := range nears {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			proxy, loads := testserver.NewProxy(t, shared.Get(t).Addr()), newLoadCounter()
+			namespace := redisstore.WithNamespace(newNamespace())
+			s, _ := near(t, rueidis.ClientOption{InitAddress: []string{proxy.Addr()}}, namespace, redisstore.WithClientCache(time.Hour), loads.option)
+			missing := func() {
+				t.Helper()
+				if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrNotFound) {
+					t.Fatalf("load of nothing: %v", err)
+				}
+			}
+			missing()
+			before := proxy.RoundTrips()
+			for range 10 {
+				missing()
+			}
+			if n, counts := proxy.RoundTrips()-before, loads.counts(t); n != 0 || counts["hit"] != 10 || counts["miss"] != 1 {
+				t.Errorf("%d round trips, the loads were counted as %v", n, counts)
+			}
+			other := redisstore.New(newClient(t, shared.Get(t).Addr()), namespace)
+			if err := other.Create(t.Context(), key(1), record()); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, func() error { _, err := s.Load(t.Context(), key(1)); return err })
+		})
+	}
+}
+
 // A write, a deletion and a change of key by another instance are seen when the
 // message of them arrives.
 func TestAnotherInstanceSeesAWriteSoon(t *testing.T) {
