@@ -344,14 +344,14 @@ func TestCloseEndsTheMakingOfADirectConnection(t *testing.T) {
 	testkit.Receive(t, "the end of what is being made", testkit.Begin(func() error { s.EndDirect(); return nil }))
 }
 
-// A direct connection that nothing comes over is closed.
 // A server that takes connections and refuses who greets it, over and over,
 // leaves nothing behind.
 func TestADirectConnectionThatIsRefusedLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
-	server := testserver.Redis(t, "--requirepass", "before")
-	s := open(t, redisstore.Connection{URL: server.URL(), Password: "before"})
-	command(t, s.Client(), "CONFIG", "SET", "requirepass", "after")
+	server := testserver.Redis(t, "--user", "app", "on", ">before", "~*", "+@all")
+	admin := newClient(t, server.Addr())
+	s := open(t, redisstore.Connection{URL: server.URL(), Username: "app", Password: "before"})
+	command(t, admin, "ACL", "SETUSER", "app", "resetpass", ">after")
 	ends := &countedContext{Context: t.Context()}
 	for range 3 {
 		if s.DialLine(ends) {
@@ -361,7 +361,7 @@ func TestADirectConnectionThatIsRefusedLeavesNothingBehind(t *testing.T) {
 	if n := ends.waiting.Load(); n != 0 {
 		t.Errorf("%d connections that were never made wait for the end", n)
 	}
-	command(t, s.Client(), "CONFIG", "SET", "requirepass", "before")
+	command(t, admin, "ACL", "SETUSER", "app", ">before")
 	if !s.DialLine(ends) || ends.waiting.Load() != 0 {
 		t.Error("the connection was not made")
 	}
@@ -386,6 +386,7 @@ func (c *countedContext) AfterFunc(f func()) (stop func() bool) {
 // a way around.
 func (c *countedContext) Value(any) any { return nil }
 
+// A direct connection that nothing comes over is closed.
 func TestAnIdleDirectConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	s := newLined(t)
