@@ -187,8 +187,6 @@ func TestAMigrationThatFailsCanBeTriedAgain(t *testing.T) {
 	}
 }
 
-// What keeps a transaction from being committed keeps nobody waiting beyond the
-// context.
 // A driver may tell that the context has ended though the transaction has begun.
 func TestAMigrationThatWasCancelledLeavesNoTransactionBehind(t *testing.T) {
 	t.Parallel()
@@ -232,6 +230,8 @@ func (c *lateConn) ExecContext(ctx context.Context, query string, args []driver.
 	return result, err
 }
 
+// What keeps a transaction from being committed keeps nobody waiting beyond the
+// context.
 func TestMigrateEndsWithItsContextAlsoWhileItCommits(t *testing.T) {
 	t.Parallel()
 	db, schema := pgx.db(t), "slow_"+newTable()
