@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,30 @@ func TestWhatIsNotedOfMovesStaysWithItsKey(t *testing.T) {
 		got, err := command(t, client, "GET", namespace+key(n).String()).ToString()
 		if err != nil || got != want {
 			t.Errorf("under key %d is %q, error %v, want %q", n, got, err, want)
+		}
+	}
+}
+
+// What is noted of moves does not keep a near cache from knowing the rest.
+func TestANearCacheKeepsWhatHasNotes(t *testing.T) {
+	t.Parallel()
+	admin := newClient(t, shared.Get(t).Addr())
+	for kind, near := range nears {
+		namespace, loads := newNamespace(), newLoadCounter()
+		s, _ := near(t, rueidis.ClientOption{InitAddress: []string{shared.Get(t).Addr()}},
+			redisstore.WithNamespace(namespace), redisstore.WithClientCache(time.Hour), loads.option)
+		command(t, admin, "SET", namespace+key(1).String(), movedRecord, "PX", "3600000")
+		command(t, admin, "SET", namespace+key(2).String(), movedMark, "PX", "60000")
+		for range 10 {
+			if rec, err := s.Load(t.Context(), key(1)); err != nil || rec.Version != 7 || string(rec.State["a"]) != `1` {
+				t.Errorf("%s: %+v, %v", kind, rec, err)
+			}
+			if _, err := s.Load(t.Context(), key(2)); !errors.Is(err, store.ErrRenewed) {
+				t.Errorf("%s: the mark: %v", kind, err)
+			}
+		}
+		if counts := loads.counts(t); counts["hit"] != 18 || counts["bypass"] != 0 {
+			t.Errorf("%s: the loads were counted as %v", kind, counts)
 		}
 	}
 }
@@ -247,5 +272,46 @@ redis.call('SET', KEYS[1], cmsgpack.pack(unpack(r)), 'KEEPTTL')`
 	stopping(1)
 	if after := notes(); strings.Count(after, "@") != 2 {
 		t.Errorf("the notes are %s, want those of two moves", after)
+	}
+}
+
+// An index is taken to have a record for half a minute less than it has: so much
+// later than it was sent may a write be done.
+func TestAnEntryLastsLongerThanItsRecordKnows(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	for kind, cluster := range map[string]bool{"single": false, "cluster": true} {
+		namespace := newNamespace()
+		s := redisstore.New(client, redisstore.WithNamespace(namespace))
+		if cluster {
+			s.AsCluster()
+		}
+		rec := record()
+		rec.Subject, rec.TTL = "ada", time.Minute
+		if err := s.Create(t.Context(), key(1), rec); err != nil {
+			t.Fatal(err)
+		}
+		const look = "return ({cmsgpack.unpack(redis.call('GET', KEYS[1]))})[5]"
+		spare, err := command(t, client, "EVAL", look, "1", namespace+key(1).String()).AsInt64()
+		if most := (time.Minute + 30*time.Second).Milliseconds(); err != nil || spare > most || spare < most-10_000 {
+			t.Errorf("%s: the record knows of %d ms more than its own, error %v, want %d", kind, spare, err, most)
+		}
+		left, err := command(t, client, "PTTL", namespace+"subject:"+sha1Of("ada")).AsInt64()
+		if least := (2 * time.Minute).Milliseconds(); err != nil || left < least+30_000 {
+			t.Errorf("%s: the entry lasts %d ms, error %v", kind, left, err)
+		}
+	}
+}
+
+// The longest TTL there is needs an entry once, however long that takes.
+func TestTheLongestTTLIsEnteredOnce(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	slow := &betweenClient{Client: client, after: 1, do: func() { time.Sleep(3 * time.Millisecond) }}
+	s := redisstore.New(slow, redisstore.WithNamespace(newNamespace())).AsCluster()
+	rec := record()
+	rec.Subject, rec.TTL = "ada", math.MaxInt64
+	if err := s.Create(t.Context(), key(1), rec); err != nil || slow.done.Load() != 2 {
+		t.Errorf("create: %v, after %d commands, want an entry and a record", err, slow.done.Load())
 	}
 }

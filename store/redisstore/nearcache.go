@@ -325,6 +325,9 @@ func (c *nearCache) left(cached rueidis.RedisResult) int64 {
 	if err != nil {
 		return noExpiry
 	}
+	if cached.CachePTTL() < 0 {
+		return ttl // it was not cached
+	}
 	// The client's own expiry of the answer tells how old that is.
 	lives := c.ttl.Milliseconds()
 	if age := lives - cached.CachePTTL(); ttl > lives && age > 0 {

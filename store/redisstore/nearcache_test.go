@@ -229,6 +229,23 @@ func TestANearCacheSparesRoundTrips(t *testing.T) {
 	}
 }
 
+// A client that keeps nothing says nothing of how old an answer is.
+func TestWithAClientThatKeepsNothingTheTTLIsThatOfRedis(t *testing.T) {
+	t.Parallel()
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Get(t).Addr()}, DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(10*time.Minute))
+	if err := s.Create(t.Context(), key(1), record()); err != nil {
+		t.Fatal(err)
+	}
+	if rec, err := s.Load(t.Context(), key(1)); err != nil || rec.TTL < time.Hour-time.Minute {
+		t.Errorf("it lives for %s, error %v, want an hour", rec.TTL, err)
+	}
+}
+
 // That there is no record is kept, too, until there is one.
 func TestANearCacheKnowsWhatIsNotThere(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ type teller struct{ over atomic.Bool }
 // newKept keeps rec, which expires when its TTL is over from now on.
 func newKept(key store.Key, rec store.Record, err error, from *teller, now, until time.Time) *kept {
 	k := &kept{Record: rec, err: err, key: key, teller: from, until: until}
-	k.State = nil
+	k.State, k.Subject = nil, strings.Clone(rec.Subject) // a part of the answer, which would be kept with it
 	if err == nil {
 		k.expires = now.Add(rec.TTL)
 	}
@@ -48,7 +48,7 @@ func newKept(key store.Key, rec store.Record, err error, from *teller, now, unti
 	k.names, k.ends, k.texts = make([]string, 0, len(rec.State)), make([]int, 0, len(rec.State)), make([]byte, 0, size)
 	for name, text := range rec.State {
 		k.texts = append(k.texts, text...)
-		// name may be part of the answer, which would be kept with it.
+		// So may be name.
 		k.names, k.ends = append(k.names, strings.Clone(name)), append(k.ends, len(k.texts))
 	}
 	return k

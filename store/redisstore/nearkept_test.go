@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -282,5 +284,33 @@ func TestALoadThatWaitsForAnotherOutlastsTheirConnection(t *testing.T) {
 	}
 	if got := loads.counts(t); got["bypass"] != 1 || got["miss"] != 1 || got["hit"] != 0 {
 		t.Errorf("the loads were counted as %v, want one that goes past the cache and one that misses it", got)
+	}
+}
+
+// What is kept shares no bytes with the answer that it came with, which would stay
+// in memory as well. It runs alone, as it measures the heap.
+func TestWhatIsKeptPinsNoAnswer(t *testing.T) {
+	const records, size = 40, 256 << 10
+	s := open(t, redisstore.Connection{URL: shared.Get(t).URL()}, redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(time.Hour))
+	rec := record("a", `"`+strings.Repeat("x", size-2)+`"`)
+	for n := range records {
+		if err := s.Create(t.Context(), key(n), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for n := range records {
+		if _, err := s.Load(t.Context(), key(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := heap() - before; grown < records*size || grown > records*size*3/2 {
+		t.Errorf("%d bytes of texts take %d", records*size, grown)
 	}
 }

@@ -371,6 +371,11 @@ func TestAUserWithFewRightsIsEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, more := range []string{"`+role`", "`+select`"} {
+		if !strings.Contains(string(guide), more) {
+			t.Errorf("docs/redis.md does not say %s", more)
+		}
+	}
 	if words := strings.Join(strings.Fields(string(guide)), " "); !strings.Contains(words, strings.Replace(rightsOfAUser, ">secret", ">PASSWORD", 1)) {
 		t.Error("the rights in docs/redis.md are others")
 	}
@@ -400,9 +405,20 @@ func TestAUserWithFewRightsIsEnough(t *testing.T) {
 	if _, err := s.Load(t.Context(), key(2)); err != nil {
 		t.Errorf("load: %v", err)
 	}
+	// A database in the URL takes one right more.
+	inTwo := redisstore.Connection{URL: server.URL() + "/2", Username: "app", Password: "secret"}
+	if other, err := redisstore.Open(t.Context(), inTwo); err == nil {
+		_ = other.Close()
+		t.Error("a database was selected without the right")
+	}
+	admin := newClient(t, server.Addr())
+	command(t, admin, "ACL", "SETUSER", "app", "+select")
+	if err := open(t, inTwo).Create(t.Context(), key(1), record()); err != nil {
+		t.Errorf("create in database 2: %v", err)
+	}
+
 	// What a user may not read is not taken for something that is no record.
-	few := open(t, redisstore.Connection{URL: server.URL()})
-	command(t, few.Client(), "ACL", "SETUSER", "app", "-get")
+	command(t, admin, "ACL", "SETUSER", "app", "-get")
 	for name, err := range map[string]error{
 		"load":   second(s.Load(t.Context(), key(2))),
 		"update": s.Update(t.Context(), key(2), store.Change{Set: state("b", `2`)}),
@@ -412,7 +428,7 @@ func TestAUserWithFewRightsIsEnough(t *testing.T) {
 			t.Errorf("%s without the right to read: %v", name, err)
 		}
 	}
-	command(t, few.Client(), "ACL", "SETUSER", "app", "+get")
+	command(t, admin, "ACL", "SETUSER", "app", "+get")
 	other := open(t, redisstore.Connection{URL: server.URL(), Username: "app", Password: "secret"}, redisstore.WithNamespace("other:"))
 	if err := other.Create(t.Context(), key(1), record("a", `1`)); err == nil || errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("create where the user has no right: %v", err)

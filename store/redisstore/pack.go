@@ -23,7 +23,7 @@ const (
 	uint8s    = 0xcc // and after it those of 16, 32 and 64 bits
 	int8s     = 0xd0 // the same
 
-	no = 0xc2 // false
+	no = "\xc2" // false
 )
 
 // packState gives "" for a state of no keys.
@@ -163,13 +163,33 @@ func (u *unpacker) integer() int64 {
 	return int64(bits)
 }
 
-// comes says whether first comes next, and goes past it.
-func (u *unpacker) comes(first byte) bool {
-	if len(u.rest) == 0 || u.rest[0] != first {
+// comes says whether what comes next is bytes, and goes past them if it is.
+func (u *unpacker) comes(bytes string) bool {
+	if len(u.rest) < len(bytes) || string(u.rest[:len(bytes)]) != bytes {
 		return false
 	}
-	u.rest = u.rest[1:]
+	u.rest = u.rest[len(bytes):]
 	return true
+}
+
+// notes says whether notes come next, and goes past them: false, or a map of
+// texts to texts and integers, which tell a reader nothing.
+func (u *unpacker) notes() bool {
+	if u.comes(no) {
+		return true
+	}
+	for range u.length(fixMap, 0x0f, map16) {
+		u.text(0)
+		if len(u.rest) > 0 && (u.rest[0]&^0x1f == fixStr || u.rest[0] >= str8 && u.rest[0] <= str32) {
+			u.text(0)
+		} else {
+			u.integer()
+		}
+		if u.failed {
+			return false
+		}
+	}
+	return !u.failed
 }
 
 func (u *unpacker) fail() int {

@@ -15,7 +15,7 @@ func createArgs(rec store.Record, e entered) []string {
 	reach, promised := e.args()
 	return []string{
 		milliseconds(rec.TTL),
-		strconv.FormatInt(rec.CreatedAt.UnixMilli(), 10),
+		strconv.FormatInt(min(max(rec.CreatedAt.UnixMilli(), 1-inexact), inexact-1), 10), // far from any time
 		rec.Subject,
 		reach, promised,
 		packState(rec.State),
@@ -57,10 +57,10 @@ func flag(on bool) string {
 	return "0"
 }
 
-// The marks, where they have no notes.
+// What marks begin with.
 const (
-	deletedMark = "\xa7deleted\xc2"
-	renewedMark = "\xa7renewed\xc2"
+	deletedMark = "\xa7deleted"
+	renewedMark = "\xa7renewed"
 )
 
 // readValue gives the record that value is, with its time to live in
@@ -73,17 +73,21 @@ func readValue(value rueidis.RedisMessage, remaining int64) (store.Record, error
 
 // readPacked is readValue of what asText and asBytes both are.
 func readPacked(asText string, asBytes []byte, remaining int64) (rec store.Record, err error) {
-	switch {
-	case remaining < 0:
-		return rec, errNotPlain
-	case asText == deletedMark:
-		return rec, store.ErrEnded
-	case asText == renewedMark:
-		return rec, store.ErrRenewed
-	}
 	u := unpacker{rest: asBytes}
-	if !u.comes(recordFormat) || !u.comes(no) { // there are no notes
+	var mark error
+	switch {
+	case u.comes(deletedMark):
+		mark = store.ErrEnded
+	case u.comes(renewedMark):
+		mark = store.ErrRenewed
+	case !u.comes(recordFormat):
 		return rec, errNotPlain
+	}
+	if remaining < 0 || !u.notes() || mark != nil && len(u.rest) > 0 {
+		return rec, errNotPlain
+	}
+	if mark != nil {
+		return rec, mark
 	}
 	version, created, spare := u.integer(), u.integer(), u.integer()
 	begin, end := u.text(len(asBytes))
@@ -98,14 +102,15 @@ func readPacked(asText string, asBytes []byte, remaining int64) (rec store.Recor
 	}, nil
 }
 
-// recordFormat is the first byte of a record.
-const recordFormat = 1
+// recordFormat is what a record begins with.
+const recordFormat = "\x01"
 
 // inexact is from where on numbers are too large for the scripts.
 const inexact = 9e15
 
 // headSize is for how many bytes a value is read to tell one version of a
-// record from another: format, notes, version and creation are no longer.
+// record without notes from another: format, no notes, version and creation are
+// no longer.
 const headSize = 1 + 1 + 9 + 9
 
 // parseRecord reads what load.lua returns for a live record.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"reflect"
@@ -44,14 +45,15 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 	if err := s.Create(t.Context(), key(1), rec); err != nil {
 		t.Fatal(err)
 	}
-	// Its entry in the index lasts an hour and a minute longer: 0x37d8e0 milliseconds.
-	holds(1, "\x01\xc2\x01"+created+"\xce\x00\x37\xd8\xe0"+"\xa6user-1"+"\x81\xa1a\xa2[]", time.Hour)
+	// Its entry in the index lasts an hour and a minute longer, half a minute of which
+	// is kept back: 0x3763b0 milliseconds.
+	holds(1, "\x01\xc2\x01"+created+"\xce\x00\x37\x63\xb0"+"\xa6user-1"+"\x81\xa1a\xa2[]", time.Hour)
 	const look = "return cjson.encode({cmsgpack.unpack(redis.call('GET', KEYS[1]))})"
 	if guide, err := os.ReadFile("../../docs/redis.md"); err != nil || !strings.Contains(string(guide), look) {
 		t.Errorf("docs/redis.md shows another way to look at a session, error %v", err)
 	}
 	shown, err := command(t, client, "EVAL", look, "1", namespace+key(1).String()).ToString()
-	if want := `[1,false,1,1700000000123,3660000,"user-1",{"a":"[]"}]`; err != nil || shown != want {
+	if want := `[1,false,1,1700000000123,3630000,"user-1",{"a":"[]"}]`; err != nil || shown != want {
 		t.Errorf("docs/redis.md shows %s, error %v, want %s", shown, err, want)
 	}
 
@@ -96,33 +98,38 @@ func TestC9_WhatIsNotARecordStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, shared.Get(t).Addr())
 	kinds := map[string][][]string{
-		"a list":                        {{"RPUSH", "", "x"}},
-		"a set":                         {{"SADD", "", "f"}},
-		"a hash":                        {{"HSET", "", "user", "1"}},
-		"nothing":                       {{"SET", "", ""}},
-		"a text":                        {{"SET", "", "x"}},
-		"JSON":                          {{"SET", "", `{"user":1}`}},
-		"a later format":                {{"SET", "", "\x02\xc2\x01\x01\x00\xa0"}},
-		"a format alone":                {{"SET", "", "\x01"}},
-		"a record without notes":        {{"SET", "", "\x01\x01\x01\x00\xa0"}},
-		"notes of another kind":         {{"SET", "", "\x01\xc3\x01\x01\x00\xa0"}},
-		"a version of letters":          {{"SET", "", "\x01\xc2\xa11\x01\x00\xa0"}},
-		"a version of zero":             {{"SET", "", "\x01\xc2\x00\x01\x00\xa0"}},
-		"a version below zero":          {{"SET", "", "\x01\xc2\xff\x01\x00\xa0"}},
-		"a version of many digits":      {{"SET", "", "\x01\xc2\xcf\x00\x1f\xf9\x73\xca\xfa\x80\x00\x01\x00\xa0"}},
-		"half a version":                {{"SET", "", "\x01\xc2\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\x01\x00\xa0"}},
-		"a creation time of words":      {{"SET", "", "\x01\xc2\x01\xa3now\x00\xa0"}},
-		"a spare of letters":            {{"SET", "", "\x01\xc2\x01\x01\xa10\xa0"}},
-		"a subject of digits":           {{"SET", "", "\x01\xc2\x01\x01\x00\x07"}},
-		"no subject":                    {{"SET", "", "\x01\xc2\x01\x01\x00"}},
-		"an early end":                  {{"SET", "", "\x01\xc2\x01\x01\x00\xa5ada"}},
-		"a mark of another kind":        {{"SET", "", "\xa6frozen\xc2"}},
-		"a mark without notes":          {{"SET", "", "\xa7deleted"}},
-		"more than a mark":              {{"SET", "", "\xa7renewed\xc2\x01"}},
-		"a record that moves nowhere":   {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\xc2"}},
-		"a record that moves for ever":  {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xa1c\xc2\x01\xc2\x01\x01\x00\xa0"}},
-		"a record with an endless mark": {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xa1c\x01\xc2\x01\x01\x00\xa0"}},
-		"a record without expiry":       {{"SET", "", "\x01\xc2\x01\x01\x00\xa0"}, {"PERSIST", ""}},
+		"a list":                   {{"RPUSH", "", "x"}},
+		"a set":                    {{"SADD", "", "f"}},
+		"a hash":                   {{"HSET", "", "user", "1"}},
+		"nothing":                  {{"SET", "", ""}},
+		"a text":                   {{"SET", "", "x"}},
+		"JSON":                     {{"SET", "", `{"user":1}`}},
+		"a later format":           {{"SET", "", "\x02\xc2\x01\x01\x00\xa0"}},
+		"a format alone":           {{"SET", "", "\x01"}},
+		"a record without notes":   {{"SET", "", "\x01\x01\x01\x00\xa0"}},
+		"notes of another kind":    {{"SET", "", "\x01\xc3\x01\x01\x00\xa0"}},
+		"a version of letters":     {{"SET", "", "\x01\xc2\xa11\x01\x00\xa0"}},
+		"a version of zero":        {{"SET", "", "\x01\xc2\x00\x01\x00\xa0"}},
+		"a version below zero":     {{"SET", "", "\x01\xc2\xff\x01\x00\xa0"}},
+		"a version of many digits": {{"SET", "", "\x01\xc2\xcf\x00\x1f\xf9\x73\xca\xfa\x80\x00\x01\x00\xa0"}},
+		"half a version":           {{"SET", "", "\x01\xc2\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\x01\x00\xa0"}},
+		"a creation time of words": {{"SET", "", "\x01\xc2\x01\xa3now\x00\xa0"}},
+		"a spare of letters":       {{"SET", "", "\x01\xc2\x01\x01\xa10\xa0"}},
+		"a subject of digits":      {{"SET", "", "\x01\xc2\x01\x01\x00\x07"}},
+		"no subject":               {{"SET", "", "\x01\xc2\x01\x01\x00"}},
+		"an early end":             {{"SET", "", "\x01\xc2\x01\x01\x00\xa5ada"}},
+		"a mark of another kind":   {{"SET", "", "\xa6frozen\xc2"}},
+		"a mark without notes":     {{"SET", "", "\xa7deleted"}},
+		"more than a mark":         {{"SET", "", "\xa7renewed\xc2\x01"}},
+		"a note without a name":    {{"SET", "", "\x01\x81\x01\x01\x01\x01\x00\xa0"}},
+		"a note of a note":         {{"SET", "", "\x01\x81\xa1w\x80\x01\x01\x00\xa0"}},
+		"two marks":                {{"SET", "", "\xa7deleted\xc2\xa7renewed\xc2"}},
+		"a record that moves until long after the end": {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xcf\x3f\xff\xff\xff\xff\xff\xff\xff\xc2\x01\xc2\x01\x01\x00\xa0"}},
+		"a record over a mark that outlasts all":       {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xcf\x3f\xff\xff\xff\xff\xff\xff\xff\x01\xc2\x01\x01\x00\xa0"}},
+		"a record that moves nowhere":                  {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\xc2"}},
+		"a record that moves for ever":                 {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xa1c\xc2\x01\xc2\x01\x01\x00\xa0"}},
+		"a record with an endless mark":                {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xa1c\x01\xc2\x01\x01\x00\xa0"}},
+		"a record without expiry":                      {{"SET", "", "\x01\xc2\x01\x01\x00\xa0"}, {"PERSIST", ""}},
 	}
 	for kind, commands := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -263,6 +270,7 @@ func TestWhatIsReadWithoutAScriptIsWhatTheScriptReads(t *testing.T) {
 		"\x01\xc2\xcd\x01\x00\xd3\xff\xff\xff\xff\xff\xff\xff\x00\x00\xa0",
 		"\xa7deleted\xc2", "\xa7renewed\xc2",
 		"\xa7renewed\x81\xa1w\xa8abcdefgh",
+		"\x01\x82\xa1w\xa8abcdefgh\xa3@ab\xcd\x01\x00\x07\x01\x00\xa0\x81\xa1a\xa11",
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	read, refused := 0, 0
@@ -293,6 +301,23 @@ func TestWhatIsReadWithoutAScriptIsWhatTheScriptReads(t *testing.T) {
 	}
 	if read < 500 || refused < 500 {
 		t.Errorf("%d were read and %d refused", read, refused)
+	}
+}
+
+// A record can be read whenever it says that it was created.
+func TestTimesThatNoClockShows(t *testing.T) {
+	t.Parallel()
+	s := redisstore.New(newClient(t, shared.Get(t).Addr()), redisstore.WithNamespace(newNamespace()))
+	for n, created := range []time.Time{{}, time.UnixMilli(-1), time.UnixMilli(math.MaxInt64), time.UnixMilli(math.MinInt64)} {
+		rec := record()
+		rec.CreatedAt = created
+		if err := s.Create(t.Context(), key(n), rec); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Load(t.Context(), key(n))
+		if err != nil || n < 2 && !got.CreatedAt.Equal(created) {
+			t.Errorf("created %d: it is read as %d, error %v", created.UnixMilli(), got.CreatedAt.UnixMilli(), err)
+		}
 	}
 }
 

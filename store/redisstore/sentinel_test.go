@@ -137,6 +137,16 @@ func TestSentinelsWithPasswords(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// A user of the servers needs the rights of docs/redis.md.
+	for _, node := range sentinel.Nodes {
+		if _, err := node.Command(append([]string{"ACL", "SETUSER", "app"}, strings.Fields(rightsOfAUser+" +role")...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	few := open(t, redisstore.Connection{URL: sentinel.URL(), SentinelPassword: "hush2", Username: "app", Password: "secret"})
+	if err := few.Create(t.Context(), key(1), record()); err != nil {
+		t.Errorf("with few rights: %v", err)
+	}
 	for name, c := range map[string]redisstore.Connection{
 		"none":             {},
 		"the wrong one":    {SentinelPassword: "hush1"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
@@ -184,6 +185,9 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 	value := text(reply.message)
 	if h, _ := head.ToString(); len(h) == 0 || h != value[:min(headSize, len(value))] {
 		return store.Record{}, errNotPlain
+	}
+	if strings.HasPrefix(value, recordFormat) && !strings.HasPrefix(value, recordFormat+no) {
+		return store.Record{}, errNotPlain // the version is beyond the head
 	}
 	return readValue(reply.message, remaining)
 }

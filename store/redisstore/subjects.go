@@ -174,5 +174,8 @@ func (e entered) args() (reach, promised string) {
 	if e.subject == "" || age > newFor/2 {
 		return "0", ""
 	}
-	return milliseconds(e.lasts - age), e.subject
+	if e.lasts == math.MaxInt64 {
+		return milliseconds(e.lasts), e.subject
+	}
+	return milliseconds(e.lasts - age - newFor/2), e.subject // the write may be done that much later
 }

@@ -18,11 +18,17 @@ local function read(value)
   if not sound or notes ~= false and type(notes) ~= 'table' then
     return 'corrupt'
   end
+  for name, value in pairs(notes or {}) do
+    if type(name) ~= 'string' or type(value) ~= 'string' and type(value) ~= 'number' then
+      return 'corrupt'
+    end
+  end
   local rest = at ~= -1 and string.sub(value, at + 1) -- -1 is the end
   if kind == 1 and type(a) == 'number' and type(b) == 'number' and type(c) == 'number' and type(d) == 'string' and
       a > 0 and a < 9e15 and b > -9e15 and b < 9e15 and c >= 0 and c < 9e15 and a % 1 + b % 1 + c % 1 == 0 then
     return 'live', { notes = notes, version = a, created = b, spare = c, subject = d, data = rest }
-  elseif kind == 'moving' and type(a) == 'string' and type(b) == 'string' and type(c) == 'number' and (d == false or type(d) == 'table' and type(d[2]) == 'number') and rest then
+  elseif kind == 'moving' and type(a) == 'string' and type(b) == 'string' and type(c) == 'number' and c < 9e15 and
+      (d == false or type(d) == 'table' and (d[1] == 'deleted' or d[1] == 'renewed') and type(d[2]) == 'number' and d[2] < 9e15) and rest then
     return kind, { notes = notes, origin = a, move = b, expires = c, before = d, record = rest }
   elseif (kind == 'deleted' or kind == 'renewed') and a == nil then
     return kind, { notes = notes }

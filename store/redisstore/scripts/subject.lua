@@ -47,7 +47,7 @@ local function cover(key, subject, ttl, held, reach, promised)
   if reach == 'here' then
     local index, entry = index_of(key, subject)
     enter(index, entry, 2 * ttl + NEW)
-    return ttl + NEW
+    return ttl + NEW / 2 -- what passes from one command of a script to the next adds up
   end
   if promised == subject and tonumber(reach) >= ttl then
     return tonumber(reach) - ttl
