@@ -86,8 +86,8 @@ func New(s *store.SessionStore, cfg config.StoreConfig, opts ...Option) *Lifecyc
 //
 // When Start fails, nothing is left running and the store is closed. Start waits
 // for that, at most a second beyond its context; after that the store goes on
-// closing by itself. The error wraps that of the store ([store.ErrUnavailable] where it could not be reached) and,
-// if it ran out, that of the context. ErrStarted and ErrStopped are for a
+// closing by itself. The error wraps that of the store ([store.ErrUnavailable]
+// where it could not be reached) and, if it ran out, that of the context. ErrStarted and ErrStopped are for a
 // second Start and for one that comes too late.
 func (l *Lifecycle) Start(ctx context.Context) error {
 	if l.store == nil {

@@ -51,8 +51,8 @@ type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 // ErrorStatus is the status that answers err: 409 Conflict if another request
 // has ended or renewed the session (store.ErrEnded) or kept changing it
 // (store.ErrConflict), or if the subject has too many (ErrTooManySessions); 401
-// Unauthorized if nobody is signed in (ErrNotSignedIn); 413 if the request's body was larger than [http.MaxBytesReader] allows; otherwise
-// 500.
+// Unauthorized if nobody is signed in (ErrNotSignedIn); 413 if the request's body
+// was larger than [http.MaxBytesReader] allows; otherwise 500.
 func ErrorStatus(err error) int {
 	switch {
 	case ended(err), errors.Is(err, store.ErrConflict), errors.Is(err, ErrTooManySessions):

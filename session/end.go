@@ -42,8 +42,8 @@ func (s *Session) dropRecord() {
 // Invalidate ends the session: the record is deleted, with both states, and the
 // client is told to remove its cookie, also one that does not open here. It is
 // not where another request has ended or renewed the session within the last
-// minute: its cookie may be a newer one by now. Reads are empty from then on, and writes
-// return ErrInvalidated. After the response has started the record is still
+// minute: its cookie may be a newer one by now. Reads are empty from then on, and
+// writes return ErrInvalidated. After the response has started the record is still
 // deleted; the cookie that stays with the client then opens nothing. When
 // another request has renewed the session under this one, the save returns
 // ErrEnded of package store: the renewed session is still there.

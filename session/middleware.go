@@ -19,9 +19,10 @@ import (
 // [ErrorHandler] answers instead of the handler. What is changed after that is
 // saved when the handler returns; if that fails, the response is broken off, so
 // that the client does not take it for whole. A handler that panics saves
-// nothing, unless something within the middleware recovers. It returns when no goroutine of the handler is writing to the
-// response any more, so that one which goes on copying from elsewhere keeps the
-// request open.
+// nothing, unless something within the middleware recovers.
+//
+// It returns when no goroutine of the handler is writing to the response any
+// more, so that one which goes on copying from elsewhere keeps the request open.
 //
 // Passing through the middleware of one Manager twice is the same as once.
 // Those of two Managers can be chained; [Manager.FromContext] tells their
