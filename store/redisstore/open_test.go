@@ -446,7 +446,7 @@ func TestAUserWithFewRightsIsEnoughOnAClusterWithANearCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	rights := strings.Fields(rightsOfAUser)
-	for _, more := range []string{"+cluster|slots +asking +unlink", "+client|tracking +client|caching +multi +exec"} {
+	for _, more := range []string{"+cluster|slots +cluster|shards +asking +unlink", "+client|tracking +client|caching +multi +exec"} {
 		if !strings.Contains(string(guide), "`"+more+"`") {
 			t.Errorf("docs/redis.md does not say %s", more)
 		}
