@@ -40,9 +40,9 @@ func (s *Session) dropRecord() {
 }
 
 // Invalidate ends the session: the record is deleted, with both states, and the
-// client is told to remove its cookie, also one that does not open here. It is
-// not where another request has ended or renewed the session within the last
-// minute: its cookie may be a newer one by now. Reads are empty from then on, and
+// client is told to remove its cookie, even one that does not open here. If
+// another request has ended or renewed the session within the last minute, the
+// client is not told: its cookie may be a newer one by now. Reads are empty from then on, and
 // writes return ErrInvalidated. After the response has started the record is still
 // deleted; the cookie that stays with the client then opens nothing. When
 // another request has renewed the session under this one, the save returns
@@ -67,8 +67,9 @@ func (s *Session) Reset() error {
 	if s.started {
 		return ErrResponseStarted
 	}
+	told := s.told // and Reset is the answer
 	s.drop()
-	s.invalidated = false
+	s.invalidated, s.told = false, told
 	return nil
 }
 

@@ -105,6 +105,7 @@ func (s *Session) lose(cause error) {
 	if !errors.Is(cause, store.ErrNotFound) || !s.m.allowMissing {
 		s.client.disown()
 		s.begun = false
+		s.oldTerms = terms{}
 		if !s.signingIn {
 			s.terms = terms{}
 		}

@@ -254,6 +254,7 @@ var errForeign = errors.New("session: the session is another Manager's")
 // finalize is the one way from a session to its cookie, as outgoing gives it.
 func (s *Session) finalize(ctx context.Context) (cookie string, err error) {
 	if s.touched != nil {
+		s.sending = true
 		if err := s.save(ctx); err != nil {
 			return "", err
 		}

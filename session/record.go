@@ -49,7 +49,7 @@ func (s *Session) renewRecord(ctx context.Context, now int64) error {
 		expires = later
 	}
 	ch, _ := s.change(now, signedIn)
-	if expires != s.expires {
+	if s.signingIn || expires != s.expires { // the record may have another TTL than the cookie says
 		ch.TTL = milliseconds(expires - now)
 	}
 	from, to := s.id.key(), id.key()
@@ -108,11 +108,10 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 	return nil
 }
 
-// owesCookie reports whether an earlier Sync has left a cookie to be sent under
-// the ID that the client holds, which another request may have ended since.
+// owesCookie reports whether an earlier Sync has left a cookie to be sent, for a
+// session that another request may have ended since.
 func (s *Session) owesCookie() bool {
-	return !s.started && s.held.valid && s.id == s.held.payload.id &&
-		(s.clientChanged || s.payload() != s.held.payload)
+	return s.sending && !s.started && (s.clientChanged || s.payload() != s.held.payload)
 }
 
 // noteEnded remembers an ErrEnded; saveOnce then decides what comes of it.
@@ -162,7 +161,7 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 		return err
 	}
 	s.edits++
-	s.record, s.id, s.known, s.version = true, id, now, 1
+	s.record, s.id, s.known, s.version, s.ended = true, id, now, 1, nil
 	s.begun, s.began, s.expires = true, began, expires
 	s.m.watches.move(s.watching, key)
 	s.happened(Event{Kind: EventCreated, Key: key, Subject: rec.Subject})

@@ -16,10 +16,10 @@ var errAgain = errors.New("session: look again")
 // its ID, a handler that panics leaves the client without it.
 //
 // What a Sync could not save is tried again before the response starts, and the
-// ErrorHandler answers if that fails, too. A handler that wants to answer itself
-// gives the changes up: by Reset where the session has ended, and by itself where
-// a sign-in is one too many. After the response has started, one that learns of
-// the end of its session from Sync can finish it as it likes.
+// ErrorHandler answers if that fails, too. To answer itself, a handler must give
+// the changes up: where the session has ended, it calls Reset; where a sign-in is
+// one too many, that is forgotten already. After the response has started, a
+// handler that learns of the end of its session from Sync can finish it as it likes.
 //
 // The error is one of
 // package store, with ErrEnded if another request has ended or renewed the
@@ -110,12 +110,16 @@ func inDoubt(err error) bool {
 func (s *Session) saveOnce(ctx context.Context) error {
 	now := s.m.now()
 	s.asOf = now
-	if s.ended != nil {
-		if !s.signingIn {
-			return s.endedOutcome()
-		}
-		s.lose(s.ended)
+	switch {
+	case s.ended != nil && s.signingIn && s.record: // it stays ended until the sign-in has a record
+		cause := s.ended
+		s.lose(cause)
+		s.ended = cause
 		return errAgain
+	case s.ended != nil && !s.signingIn && s.offered != rawID{}:
+		return s.withdraw(ctx)
+	case s.ended != nil && !s.signingIn:
+		return s.endedOutcome()
 	}
 	if s.over(now) {
 		s.lose(errOver)
@@ -144,7 +148,9 @@ func (s *Session) saveOnce(ctx context.Context) error {
 // the error, if there is something that it would have saved.
 func (s *Session) endedOutcome() error {
 	unsaved := s.server.dirty() || s.client.dirty() || s.subject != nil || s.fate == renew
-	if s.fate == end { // it has ended, as was asked for, unless it goes on under another ID
+	// It has ended, as was asked for, unless it goes on under another ID, and the
+	// handler does not know.
+	if s.fate == end && !s.told {
 		unsaved = unsaved || errors.Is(s.ended, store.ErrRenewed)
 	}
 	if unsaved {

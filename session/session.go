@@ -73,7 +73,8 @@ type touched struct {
 	fate          fate
 	cycling       bool // to a new ID, whether or not somebody signs in
 	deleting      bool // the record may have been deleted
-	told          bool // Sync has said that the session has ended, and nothing was changed since
+	sending       bool // the cookie goes out after this save
+	told          bool // Sync has said that the session has ended, and nothing but a Reset came since
 	id            rawID
 
 	version     uint64          // of the record, 0 while not known

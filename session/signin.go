@@ -128,10 +128,10 @@ func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
 // SignIn signs subject in. The session continues under a new ID, so that an ID
 // from before the sign-in is worthless (OWASP ASVS 5.0, 7.2.4), and its
 // absolute lifetime starts again. Both states stay, so that a cart survives the
-// sign-in: where another subject may be signed in, ask for [Session.Subject]
-// before, and [Session.Reset] if it is somebody else. It also succeeds if the request's session has
-// ended meanwhile: the new session then contains what this request has written
-// and nothing of the old one.
+// sign-in. If somebody else may be signed in, check [Session.Subject] first and
+// call [Session.Reset], or the new subject gets what the other one had. SignIn
+// also succeeds if the request's session has ended meanwhile: the new session then
+// contains what this request has written and nothing of the old one.
 //
 // If state.max_sessions_policy is deny and the subject has as many sessions as
 // it may, the error is ErrTooManySessions; if another sign-in of the subject

@@ -119,6 +119,24 @@ func TestTheTermsOfASignInEndWithIt(t *testing.T) {
 	})
 }
 
+// The record may live longer than the cookie says, and exactly so long that the
+// new expiry is that of the cookie.
+func TestASignInSetsItsTTLWhateverTheCookieSays(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(write("a", "1"))
+		tab := b.clone()
+		e.advance(23 * time.Hour)
+		tab.visit(write("b", "1"))
+		b.visit(func(ctx context.Context, s *session.Session) error {
+			return s.SignIn(ctx, "ada", session.SignInTTL(time.Hour))
+		})
+		if left := b.remaining(); left != time.Hour {
+			e.Errorf("the record lives %v", left)
+		}
+	})
+}
+
 func TestTermsThatCannotBe(t *testing.T) {
 	e := newEnv(t)
 	e.browser().visit(func(ctx context.Context, s *session.Session) error {
@@ -166,6 +184,26 @@ func TestTheTermsOfASignInThatWasTakenBack(t *testing.T) {
 	c := b.setCookie(b.visit(then(remembered, func(_ context.Context, s *session.Session) error { return s.Delete() }, write("k", "v"))))
 	if c == nil || c.MaxAge != 0 || b.remaining() != 24*time.Hour {
 		t.Errorf("nobody signed in, and the cookie is %v, the record lives %v", c, b.remaining())
+	}
+}
+
+func TestTheTermsOfALostSessionDoNotComeBackWithASignInThatWasTakenBack(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) {
+		cfg.State.MaxSessionsPerSubject, cfg.State.MaxSessionsPolicy = 1, config.MaxSessionsDeny
+	})
+	b := e.browser()
+	b.visit(remembered)
+	b.clone().visit(invalidate)
+	e.advance(2 * store.Grace) // nothing is left of it
+	b.visit(then(write("note", "x"), signIn("bob"), load, func(ctx context.Context, s *session.Session) error {
+		e.browser().visit(signIn("bob"))
+		if err := s.Sync(ctx); !errors.Is(err, session.ErrTooManySessions) {
+			t.Errorf("Sync = %v", err)
+		}
+		return nil
+	}))
+	if left := b.incoming().ExpiresAt().Sub(e.time()); left != 24*time.Hour {
+		t.Errorf("the session lives %v", left)
 	}
 }
 

@@ -149,8 +149,8 @@ func (s *Session) putUpdate(u update, next json.RawMessage, edits uint64, derive
 }
 
 // read gives the value under key for an update. derived says that it comes
-// from the record, so that the record must not have moved on when the outcome
-// is saved.
+// from the record, so that the update runs again where the record has moved on,
+// or has gone, when the outcome is saved.
 func (s *Session) read(ctx context.Context, key string) (text json.RawMessage, ok bool, edits uint64, derived bool, err error) {
 	if err := s.lock(); err != nil {
 		return nil, false, 0, false, err
@@ -159,8 +159,8 @@ func (s *Session) read(ctx context.Context, key string) (text json.RawMessage, o
 	if err := s.writable(false); err != nil {
 		return nil, false, 0, false, err
 	}
-	derived = s.record && s.fate != end && s.ended == nil && (s.hasUpdate(key) || !s.server.overrides(key))
-	if derived && s.version == 0 {
+	derived = s.hasUpdate(key) || s.record && s.fate != end && !s.server.overrides(key)
+	if derived && s.record && s.version == 0 && s.ended == nil {
 		if err := s.reload(ctx); err != nil {
 			return nil, false, 0, false, err
 		}
