@@ -229,8 +229,9 @@ func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error
 	if !s.installed() {
 		return nil, ErrNotInstalled
 	}
-	s.saving.Lock()
-	s.mu.Lock()
+	if err := s.lockSaving(ctx); err != nil {
+		return nil, err
+	}
 	defer s.unlockSaving()
 	if s.closed {
 		return nil, ErrClosed

@@ -114,18 +114,12 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 // BeforeHeaders saves the session and sets its cookie.
 func (x *exchange) BeforeHeaders(header http.Header) error {
 	s := &x.session
-	s.mu.Lock()
+	_ = s.lockSaving(x.saveContext()) // which does not end
+	defer s.unlockSaving()
 	if s.touched == nil && !s.m.sendAlways { // nothing to save, no cookie to send
 		s.started = true
-		s.mu.Unlock()
 		return nil
 	}
-	if !s.saving.TryLock() { // it is taken before mu
-		s.mu.Unlock()
-		s.saving.Lock()
-		s.mu.Lock()
-	}
-	defer s.unlockSaving()
 	defer func() { s.started = true }()
 	cookie, err := s.finalize(x.saveContext())
 	if err != nil {
@@ -210,8 +204,7 @@ func (x *exchange) finish() {
 	if x.closed = s.closeSettled(); x.closed {
 		return
 	}
-	s.saving.Lock()
-	s.mu.Lock()
+	_ = s.lockSaving(x.saveContext()) // which does not end
 	defer s.unlockSaving()
 	err := s.save(x.saveContext())
 	s.close()

@@ -141,6 +141,31 @@ func TestA20_AnUpdateWhoseFunctionWritesTheSessionIsAnError(t *testing.T) {
 	})
 }
 
+// Nor may it save the session. It can the first time, and not when it runs again,
+// as part of a save: so that Sync waits no longer than its context.
+func TestA20_AnUpdateWhoseFunctionSavesTheSessionGetsAnError(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("n", 0))
+	var errs []error
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		return counter.Update(ctx, s, func(n int) (int, error) {
+			if len(errs) == 0 {
+				b.clone().visit(increment) // so that it runs again
+			}
+			within, cancel := context.WithCancel(ctx)
+			defer cancel()
+			time.AfterFunc(10*time.Millisecond, cancel)
+			errs = append(errs, s.Sync(within))
+			return n + 1, nil
+		})
+	})
+	if len(errs) != 2 || errs[0] != nil || !errors.Is(errs[1], context.Canceled) || !strings.Contains(errs[1].Error(), "another save") {
+		t.Errorf("Sync = %v", errs)
+	}
+	b.wantCount(2)
+}
+
 // answersLost is a backend that does what it is asked, and whose answers get
 // lost.
 type answersLost struct {

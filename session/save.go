@@ -33,18 +33,21 @@ func (s *Session) Sync(ctx context.Context) error {
 	if err := ctx.Err(); err != nil { // nothing is tried, and nothing in doubt
 		return err
 	}
-	if err := s.lockSaving(); err != nil {
+	if err := s.lockSaving(ctx); err != nil {
 		return err
 	}
 	defer s.unlockSaving()
+	if s.closed {
+		return ErrClosed
+	}
+	s.open()
 	err := s.save(ctx)
 	s.told = ended(err)
 	return err
 }
 
-// save brings the store to where the session is. It is called with the
-// session locked, and with s.saving held. After an error the session may be
-// saved again, and is then what it was, unless the outcome of a change that must
+// save brings the store to where the session is. It is called between
+// lockSaving and unlockSaving. After an error the session may be saved again, and is then what it was, unless the outcome of a change that must
 // not happen twice is in doubt.
 func (s *Session) save(ctx context.Context) error {
 	if s.doubt != nil {

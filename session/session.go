@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,9 +37,10 @@ type Session struct {
 // touched, the rest.
 type core struct {
 	m       *Manager
-	saving  sync.Mutex    // one save at a time, taken before mu
 	mu      sync.Mutex    // guards what follows
 	request *http.Request // nil where the session is no request's
+	saved   chan struct{} // closed when the save under way is over; nil where nobody waits for that
+	saving  bool          // a save is under way, which may let go of mu
 	closed  bool          // the request is over
 	// started: the headers have left, a cookie can no longer be set.
 	started bool
@@ -150,20 +152,34 @@ func (s *Session) takeEvents() []Event {
 	return events
 }
 
-// lockSaving takes the session for a save.
-func (s *Session) lockSaving() error {
-	s.saving.Lock()
-	if err := s.lock(); err != nil {
-		s.saving.Unlock()
-		return err
+// lockSaving takes the session for a save, of which there is one at a time. It
+// waits for another one no longer than ctx.
+func (s *Session) lockSaving(ctx context.Context) error {
+	s.mu.Lock()
+	for s.saving {
+		if s.saved == nil {
+			s.saved = make(chan struct{})
+		}
+		saved := s.saved
+		s.mu.Unlock()
+		select {
+		case <-saved:
+		case <-ctx.Done():
+			return fmt.Errorf("session: another save of the session is under way: %w", ctx.Err())
+		}
+		s.mu.Lock()
 	}
+	s.saving = true
 	return nil
 }
 
 func (s *Session) unlockSaving() {
 	events := s.takeEvents()
+	if s.saving = false; s.saved != nil {
+		close(s.saved)
+		s.saved = nil
+	}
 	s.mu.Unlock()
-	s.saving.Unlock()
 	s.tell(events)
 }
 

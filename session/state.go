@@ -106,8 +106,9 @@ func untilSettled(ctx context.Context, do func() error) error {
 // maxOvertaken is more often than goroutines of one handler overtake each other.
 const maxOvertaken = 1000
 
-// errUnsettled ends an update whose own function keeps changing the session.
-var errUnsettled = errors.New("session: update: the session changes whenever the function runs: the function must not write to it")
+// errUnsettled ends an update that is always overtaken.
+var errUnsettled = errors.New("session: update: the session was changed whenever the function ran: " +
+	"by the function, which must not write to it, or by other goroutines of the request, which wrote faster than it ran")
 
 // errOvertaken makes an update run again: another goroutine was faster.
 var errOvertaken = errors.New("session: update: overtaken")
