@@ -343,3 +343,90 @@ func TestManyRemovalsWhileOthersWrite(t *testing.T) {
 		})
 	}
 }
+
+// A mark that a later version may come to know is corrupt for this one, which
+// can still delete it.
+func TestARowWithAnUnknownMarkCanBeDeleted(t *testing.T) {
+	t.Parallel()
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			s, db, table := e.migrated(t)
+			if err := s.Create(t.Context(), key(1), record()); err != nil {
+				t.Fatal(err)
+			}
+			run(t, db, "UPDATE "+table+" SET mark = 7")
+			if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrCorrupt) {
+				t.Errorf("load: %v", err)
+			}
+			if err := s.Delete(t.Context(), key(1)); err != nil {
+				t.Errorf("delete: %v", err)
+			}
+			if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrEnded) {
+				t.Errorf("load what was deleted: %v", err)
+			}
+		})
+	}
+}
+
+// In quotes, escaped or with an @ in it, a password is found as the server and
+// the driver would show it.
+func TestAPasswordIsFoundInEveryForm(t *testing.T) {
+	t.Parallel()
+	for dsn, want := range map[string]string{
+		"host=db password='two words'":          "two words",
+		"user:p@ss@tcp(db:3306)/shop":           "p@ss",
+		"postgres://user:p@ss@db/shop":          "p@ss",
+		"postgres://user:p%40ss@db/shop":        "p@ss",
+		"postgres://db/shop?user=u&password=pw": "pw",
+		"postgres://u:pw@db/shop?app=a@b":       "pw",
+		"u:p@ss@tcp(db:3306)/shop?attr=a@b":     "p@ss",
+	} {
+		if got := sqlstore.SecretsOf(dsn); !slices.Contains(got, want) {
+			t.Errorf("%s: %q is not in %q", dsn, want, got)
+		}
+	}
+}
+
+// C8: a write that waits for its turn gives up with its context, and says that
+// and nothing of a record.
+func TestAWriteThatWaitsForItsTurnGivesUp(t *testing.T) {
+	t.Parallel()
+	s, db, _ := sqlite.migrated(t)
+	held, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if _, err := held.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	patient, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	first := make(chan error, 1)
+	go func() { first <- s.Create(patient, key(1), record()) }() // it has the turn, and waits for the lock
+	eventually(t, func() error {
+		if db.Stats().InUse < 2 {
+			return errors.New("nobody writes")
+		}
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	second := make(chan error, 1)
+	go func() { second <- s.Create(ctx, key(2), record()) }()
+	select {
+	case err := <-second:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("create: %v", err)
+		}
+	case err := <-first: // whose time is over
+		t.Fatalf("the second still waits, the first: %v", err)
+	}
+	if _, err := held.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-first; err != nil {
+		t.Errorf("the first: %v", err)
+	}
+}

@@ -21,9 +21,6 @@ import (
 // database of SQLite in memory, which is another one for each connection: that has
 // one. Use [New] where it should be otherwise.
 func Open(ctx context.Context, driver, dsn string, dialect Dialect, opts ...Option) (*Store, error) {
-	if _, err := newNames(dialect, opts); err != nil {
-		return nil, err
-	}
 	if dsn == "" {
 		return nil, errors.New("sqlstore: there is no data source name")
 	}
@@ -76,9 +73,11 @@ func secretsOf(dsn string) []string {
 	if !ok {
 		rest = dsn
 	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		if _, password, ok := strings.Cut(rest[:at], ":"); ok {
-			add(password)
+	if _, afterUser, ok := strings.Cut(rest, ":"); ok {
+		for i, c := range []byte(afterUser) { // a password may have an @ in it, and so may what follows it
+			if c == '@' {
+				add(afterUser[:i])
+			}
 		}
 	}
 	slices.SortFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })

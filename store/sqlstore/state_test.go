@@ -55,3 +55,16 @@ func FuzzDecodeState(f *testing.F) {
 		}
 	})
 }
+
+// C9: what is no object of texts is corrupt, an object of none is empty.
+func TestWhatIsNoStateIsCorrupt(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "null", "[]", "1", `"{}"`, `{"a":1}`, `{"a":null}`, `{"a":""}`, `{"a":"1"`, `{"a":"1"}x`} {
+		if got, err := sqlstore.DecodeState([]byte(text)); !errors.Is(err, store.ErrCorrupt) || got != nil {
+			t.Errorf("%s is %q, %v", text, got, err)
+		}
+	}
+	if got, err := sqlstore.DecodeState([]byte("{}")); len(got) != 0 || err != nil {
+		t.Errorf("{} is %q, %v", got, err)
+	}
+}

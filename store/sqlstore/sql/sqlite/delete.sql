@@ -6,4 +6,4 @@ UPDATE {table} SET
     created_at = 0,
     version = 0,
     expires_at = {now} + :grace
-WHERE session_key = :key AND mark = 0 AND expires_at > {now}
+WHERE session_key = :key AND mark NOT IN (1, 2) AND expires_at > {now}
