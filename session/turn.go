@@ -23,9 +23,12 @@ const turnKey = "turn"
 func (m *Manager) inTurn(ctx context.Context, subject string, do func(context.Context) error) error {
 	sum := sha256.Sum256([]byte("turn of " + subject))
 	key := store.Key(sum[:len(store.Key{})])
-	ctx, cancel := context.WithTimeout(ctx, 2*m.saveTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*m.saveTimeout, errNoTurn)
 	defer cancel()
 	if err := m.takeTurn(ctx, key); err != nil {
+		if errors.Is(context.Cause(ctx), errNoTurn) {
+			err = errNoTurn
+		}
 		return &untried{err}
 	}
 	defer m.giveTurn(ctx, key)
