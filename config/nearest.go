@@ -26,7 +26,7 @@ func dotted(top map[string]any, source func(path string) string) (findings []Fin
 		if first, _, ok := strings.Cut(key, "."); ok && first == root {
 			findings = append(findings, Finding{
 				Path: key, Source: source(key),
-				Problem: "is one key with dots in it, which nobody reads; nest it, with session as the outermost key",
+				Problem: "is a single key that contains dots, and is ignored; nest it, with session as the outermost key",
 			})
 		}
 	}

@@ -122,7 +122,7 @@ func (c *checks) redis(cfg RedisConfig) {
 	c.unread("store.redis.password_file", cfg.PasswordFile, "session.store.redis.password")
 	c.unread("store.redis.sentinel_password_file", cfg.SentinelPasswordFile, "session.store.redis.sentinel_password")
 	if ok && !u.Query().Has("master_set") {
-		const problem = "needs sentinels in session.store.redis.url, which ?master_set= says that they are"
+		const problem = "is for sentinels only; add ?master_set=NAME to session.store.redis.url"
 		c.require(cfg.SentinelUsername == "", "store.redis.sentinel_username", cfg.SentinelUsername, problem)
 		c.require(cfg.SentinelPassword.IsZero(), "store.redis.sentinel_password", nil, problem)
 	}

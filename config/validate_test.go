@@ -1,11 +1,13 @@
 package config_test
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,11 +95,11 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"a path for a key", fromYAML("http: {addr: x}\nsession.store.driver: redis"),
-			"session.store.driver (app.yaml:2): is one key with dots in it, which nobody reads; nest it, with session as the outermost key",
+			"session.store.driver (app.yaml:2): is a single key that contains dots, and is ignored; nest it, with session as the outermost key",
 		},
 		{
 			"a path beside the top key", fromYAML("session: {}\nsession.cookie.nmae: x"),
-			"session.cookie.nmae (app.yaml:2): is one key with dots in it, which nobody reads; nest it, with session as the outermost key",
+			"session.cookie.nmae (app.yaml:2): is a single key that contains dots, and is ignored; nest it, with session as the outermost key",
 		},
 		{
 			"the top key, misspelt", fromYAML("http: {addr: x}\nsessions: {state: {ttl: 1h}, store: {}}"),
@@ -386,11 +388,11 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"a user for sentinels without any", fromYAML("session: {store: {redis: {url: 'redis://h', sentinel_username: app}}}"),
-			`session.store.redis.sentinel_username (app.yaml:1): "app": needs sentinels in session.store.redis.url, which ?master_set= says that they are`,
+			`session.store.redis.sentinel_username (app.yaml:1): "app": is for sentinels only; add ?master_set=NAME to session.store.redis.url`,
 		},
 		{
 			"a password for sentinels without any", fromYAML("session: {store: {redis: {sentinel_password: hush}}}"),
-			"session.store.redis.sentinel_password (app.yaml:1): needs sentinels in session.store.redis.url, which ?master_set= says that they are",
+			"session.store.redis.sentinel_password (app.yaml:1): is for sentinels only; add ?master_set=NAME to session.store.redis.url",
 		},
 		{
 			"a certificate without TLS", fromYAML("session: {store: {redis: {tls: {ca_file: ca.pem}}}}"),
@@ -403,6 +405,14 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		{
 			"a key without its certificate", fromYAML("session: {store: {redis: {url: rediss://h, tls: {key_file: k.pem}}}}"),
 			`session.store.redis.tls.key_file (app.yaml:1): "k.pem": needs session.store.redis.tls.cert_file`,
+		},
+		{
+			"a server's name without TLS", fromYAML("session: {store: {redis: {url: redis://h, tls: {server_name: redis.internal}}}}"),
+			`session.store.redis.tls.server_name (app.yaml:1): "redis.internal": needs session.store.redis.tls.enabled: true, or a rediss:// URL`,
+		},
+		{
+			"a wrong URL, and a user for the sentinels that it may name", fromYAML("session: {store: {redis: {url: 'redis-sentinel://h', sentinel_username: app}}}"),
+			"session.store.redis.url (app.yaml:1): must be a URL that begins with redis://, rediss:// or unix://, with everything but letters and digits percent-encoded in a password",
 		},
 		{
 			"a DSN without a driver", fromYAML("session: {store: {sql: {dsn: hush}}}"),
@@ -713,5 +723,66 @@ func TestE3_OneKeyTwiceInAFileIsFoundThere(t *testing.T) {
 	got := findings(t, config.WithEnviron([]string{"SESSION_COOKIE_KEYS_FILE=" + file}))
 	if want := "session.cookie.keys[1] (" + file + "): is the same key as session.cookie.keys[0]"; len(got) != 1 || got[0].String() != want {
 		t.Errorf("got %v\nwant %s", got, want)
+	}
+}
+
+func TestE2_AClientCertificateNeedsTLS(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, f := range findings(t, fromYAML("session: {store: {redis: {tls: {cert_file: c.pem, key_file: k.pem}}}}")) {
+		got = append(got, f.Path)
+	}
+	if want := []string{"session.store.redis.tls.cert_file", "session.store.redis.tls.key_file"}; !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+// What is the least or the most is allowed itself.
+func TestE2_BoundsAreAllowedThemselves(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	cfg.Cookie.Name = strings.Repeat("n", 128)
+	cfg.State.WatchInterval = time.Millisecond
+	cfg.Store.Timeout = 24 * time.Hour
+	cfg.Store.Redis.ClientCache.TTL = time.Millisecond
+	cfg.Store.SQL.Table, cfg.Store.SQL.Schema = strings.Repeat("t", 63), strings.Repeat("s", 63)
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// net/http leaves a cookie out whose name or path has a control character, of
+// which DEL is one.
+func TestE2_ACookieHasNoDEL(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*config.CookieConfig){
+		"name": func(c *config.CookieConfig) { c.Name = "a\x7f" },
+		"path": func(c *config.CookieConfig) { c.Path = "/\x7f" },
+	} {
+		cfg := config.Default()
+		change(&cfg.Cookie)
+		if cfg.Validate() == nil {
+			t.Errorf("it is accepted in a %s", name)
+		}
+	}
+}
+
+// A key that is there twice is found in its own line, not in that of the list.
+func TestE2_AKeyOfAListIsFoundInItsLine(t *testing.T) {
+	t.Parallel()
+	got := findings(t, fromYAML("session:\n  cookie:\n    keys:\n      - "+keyA+"\n      - "+keyA+"\n"))
+	if want := "session.cookie.keys[1] (app.yaml:5): is the same key as session.cookie.keys[0]"; len(got) != 1 || got[0].String() != want {
+		t.Errorf("got %v\nwant %s", got, want)
+	}
+}
+
+// Two keys that ran together are no key: nothing is cut off.
+func TestE2_AKeyIsNoLongerThanItShouldBe(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{31, 33, 64} {
+		_, err := config.ParseKey(base64.StdEncoding.EncodeToString(make([]byte, n)))
+		if want := fmt.Sprintf("this is %d bytes", n); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
 	}
 }

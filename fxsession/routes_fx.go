@@ -151,7 +151,7 @@ func (t *table) labels() map[*function]string {
 			label += fmt.Sprintf(" and %d more", n)
 		}
 		if taken[label]++; taken[label] > 1 {
-			label += fmt.Sprintf(", listed the %d. time", taken[label])
+			label += fmt.Sprintf(", no. %d in the list", taken[label])
 		}
 		labels[f] = asName(label + ": fx.Provide what is missing, or list its constructor in Routes")
 	}

@@ -26,6 +26,8 @@ var (
 	ErrNotRunning = errors.New("session lifecycle: is not running")
 )
 
+var errNoStore = errors.New("it was made without a store")
+
 // Lifecycle starts and stops what a store needs around the requests. It owns
 // the store: however it ends, the store is closed. It is safe for concurrent
 // use; Start and Stop wait for each other.
@@ -59,7 +61,7 @@ func WithLogger(log *zap.Logger) Option { return func(o *options) { o.log = log 
 // long each sweep took, by outcome. nil, the default, measures nothing.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(o *options) { o.meters = p } }
 
-// New makes the Lifecycle of s; with nil, Start is an error. Of the
+// New makes the Lifecycle of s; with nil, Start and Stop are errors. Of the
 // configuration it uses Sweep and SQL.Migrate, and Driver for error messages.
 // Nothing happens before Start.
 func New(s *store.SessionStore, cfg config.StoreConfig, opts ...Option) *Lifecycle {
@@ -87,11 +89,12 @@ func New(s *store.SessionStore, cfg config.StoreConfig, opts ...Option) *Lifecyc
 // When Start fails, nothing is left running and the store is closed. Start waits
 // for that, at most a second beyond its context; after that the store goes on
 // closing by itself. The error wraps that of the store ([store.ErrUnavailable]
-// where it could not be reached) and, if it ran out, that of the context. ErrStarted and ErrStopped are for a
-// second Start and for one that comes too late.
+// where it could not be reached) and, if the context ended first, the context's
+// error. ErrStarted and ErrStopped are for a second Start and for one that comes
+// too late.
 func (l *Lifecycle) Start(ctx context.Context) error {
 	if l.store == nil {
-		return errors.New("session lifecycle: start: it was made without a store")
+		return fmt.Errorf("session lifecycle: start: %w", errNoStore)
 	}
 	if err := l.enter(ctx); err != nil {
 		return fmt.Errorf("session lifecycle: start: %w", err)
@@ -234,6 +237,10 @@ func (l *Lifecycle) end() {
 		defer close(l.closed)
 		if l.started && l.sweeper != nil {
 			l.sweeper.stop()
+		}
+		if l.store == nil {
+			l.err = fmt.Errorf("session lifecycle: stop: %w", errNoStore)
+			return
 		}
 		if err := guarded.Call(l.store.Close); err != nil {
 			l.err = fmt.Errorf("session lifecycle: stop: %w", err)

@@ -412,8 +412,8 @@ func TestALifecycleWithoutAStoreDoesNotStart(t *testing.T) {
 	if err := l.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "without a store") {
 		t.Errorf("Start says %v", err)
 	}
-	if err := l.Stop(t.Context()); err == nil {
-		t.Error("there was nothing to stop")
+	if err := l.Stop(t.Context()); err == nil || !strings.Contains(err.Error(), "without a store") {
+		t.Errorf("Stop says %v", err)
 	}
 }
 

@@ -313,3 +313,18 @@ func TestTheSweeperIsAnswerableForNothingAfterStop(t *testing.T) {
 		wantOps(t, b, "ping", "load", "close")
 	})
 }
+
+// Errors do not make it come sooner than its interval does.
+func TestASweeperWithALongIntervalKeepsToItAfterErrors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{deleteExpired: func(context.Context, int) (int, error) { return 0, errors.New("down") }}
+		sweeping(t, b, config.SweepConfig{Interval: 3 * time.Hour, Batch: 10})
+		pass(24 * time.Hour)
+		for _, gap := range gaps(b.times("delete expired")) {
+			if gap < 160*time.Minute || gap > 200*time.Minute {
+				t.Errorf("%s between two attempts", gap)
+			}
+		}
+	})
+}

@@ -130,7 +130,7 @@ func (c Client) Clear(context.Context) error {
 // IsEmpty reports whether the client state holds no value.
 func (c Client) IsEmpty(ctx context.Context) (bool, error) {
 	keys, err := c.Keys(ctx)
-	return len(keys) == 0, err
+	return err == nil && len(keys) == 0, err
 }
 
 // Keys lists the state keys of the client state in order.

@@ -33,7 +33,7 @@ var (
 	// ErrNotSignedIn: RevokeOthers for a session that nobody has signed in to.
 	ErrNotSignedIn = errors.New("session: nobody is signed in")
 	// ErrTooManySessions: a sign-in that state.max_sessions_per_subject denies.
-	ErrTooManySessions = errors.New("session: sign in: the subject has as many sessions as it may: it has to sign out elsewhere first")
+	ErrTooManySessions = errors.New("session: sign in: the subject already has as many sessions as session.state.max_sessions_per_subject allows; it has to sign out elsewhere first")
 	// ErrNotSaved is what an ErrorHandler gets when a session could not be
 	// saved; the error of the store is wrapped as well.
 	ErrNotSaved = errors.New("session: not saved")

@@ -216,13 +216,15 @@ func (m *Manager) New(in *Incoming) *Session {
 }
 
 // Open makes the session of r, as [Manager.Middleware] does; r's cookie is
-// opened when the session is first used. [Manager.Finalize] saves it.
+// opened when the session is first used. [Manager.Finalize] saves it. It can be
+// used after that as well: no method returns ErrClosed.
 func (m *Manager) Open(r *http.Request) *Session {
 	return &Session{&core{m: m, request: r}}
 }
 
 // Finalize saves s and returns the cookie to send with the response, or nil if
-// nothing has changed for the client. The middleware does this by itself. The
+// nothing has changed for the client. With a cookie, send "Cache-Control:
+// no-store" and "Vary: Cookie". The middleware does all of this by itself. The
 // error is that of a save, as of [Session.Sync], ErrClosed, or one that says
 // that s is another Manager's; do not send the response then.
 func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error) {

@@ -129,7 +129,7 @@ func (s *Session) Remove(_ context.Context, key string) error {
 }
 
 // Clear empties the server state and keeps the record, with its subject. It
-// needs no load. The errors are those of Set that no value or key is the cause of.
+// needs no load. The errors are ErrInvalidated, ErrResponseStarted and ErrEnded, as for Set.
 func (s *Session) Clear(context.Context) error {
 	return s.write(false, func() error {
 		s.updates = nil
@@ -142,7 +142,7 @@ func (s *Session) Clear(context.Context) error {
 // IsEmpty reports whether the server state holds no value.
 func (s *Session) IsEmpty(ctx context.Context) (bool, error) {
 	keys, err := s.Keys(ctx)
-	return len(keys) == 0, err
+	return err == nil && len(keys) == 0, err
 }
 
 // Keys lists the state keys of the server state in order.

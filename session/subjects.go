@@ -26,8 +26,8 @@ type Info struct {
 	SignedInAt, LastSeenAt time.Time
 	// ExpiresAt is when the session ends if no request uses it again.
 	ExpiresAt time.Time
-	// UserAgent and RemoteAddr are those of the request at LastSeenAt, the
-	// first cut to 256 bytes. The client chooses the user agent, and also the
+	// UserAgent and RemoteAddr are those of the request at LastSeenAt, cut to 256
+	// and 64 bytes. The client chooses the user agent, and also the
 	// address if a proxy is wrongly trusted: show them, but decide nothing by
 	// them.
 	UserAgent, RemoteAddr string

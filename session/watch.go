@@ -18,7 +18,7 @@ import (
 // responses such as server-sent events and WebSockets: the handler should then
 // close them. It is also closed when ctx is done and after the request, so that
 // nothing is left behind. It can be called in a loop: calls with one ctx give
-// one channel. Each further ctx asks the store for itself.
+// one channel, and for each different ctx there is a goroutine that asks the store.
 //
 // The session ends when it is signed out, revoked, evicted, expired or renewed
 // by another request, because its ID is dead then: a client that connects again
@@ -29,7 +29,9 @@ import (
 // before it is known to expire. While the session has no record, only its own
 // expiry ends it.
 //
-// After the request, and without the middleware, the channel is closed already.
+// After the request, and without the middleware, the channel is closed already. A
+// session of [Manager.Open] or [Manager.New] has no request that ends: there the
+// channel is closed when ctx is done or the session ends.
 func (s *Session) Done(ctx context.Context) <-chan struct{} {
 	w := &watch{ctx: ctx, done: make(chan struct{})}
 	if s.lock() != nil {

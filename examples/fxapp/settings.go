@@ -25,9 +25,7 @@ func parseSettings(args []string, getenv func(string) string) (Settings, error) 
 	flags := flag.NewFlagSet("fxapp", flag.ExitOnError)
 	flags.StringVar(&s.Addr, "addr", s.Addr, "host:port to listen on; also FXAPP_ADDR")
 	flags.StringVar(&s.Config, "config", s.Config, "YAML or JSON file with a section session; also FXAPP_CONFIG")
-	if err := flags.Parse(args); err != nil {
-		return Settings{}, err
-	}
+	_ = flags.Parse(args) // which exits on an error
 	_, _, err := net.SplitHostPort(s.Addr)
 	return s, err
 }

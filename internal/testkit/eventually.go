@@ -44,7 +44,7 @@ func Receive[T any](tb testing.TB, what string, ch <-chan T) T {
 	case v := <-ch:
 		return v
 	case <-time.After(patience):
-		tb.Fatalf("it was waited in vain: %s", what)
+		tb.Fatalf("it has not come: %s", what)
 		panic("not reached")
 	}
 }

@@ -9,9 +9,10 @@
 // key. Every operation is one round trip and one atomic step: what
 // writes is a Lua script of the folder scripts, and what reads is
 // a pipeline of plain commands that knows when a write came between them, or on a
-// cluster a script, too. There two operations need more: a change of key between two slots, and
-// what puts a record into the index of its subject. Redis removes what has
-// expired by itself, so DeleteExpired has nothing to do.
+// cluster a script, too. On a cluster, two operations take more than one round
+// trip: a change of key between two slots, and what puts a record into the index
+// of its subject. Redis removes what has expired by itself, so DeleteExpired has
+// nothing to do.
 //
 // The package knows nothing of sessions, cookies or configuration files.
 package redisstore
