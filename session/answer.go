@@ -11,13 +11,19 @@ import (
 	"github.com/fxsession/sessions/store"
 )
 
-// Refuse answers the request after a failed save. A handler of the
-// application's that answers nothing must not make a 200 of it.
+// Refuse answers the request after a failed save.
 func (x *exchange) Refuse(w http.ResponseWriter, err error) {
-	answer := &watchedWriter{ResponseWriter: w}
-	x.core.m.handleError(answer, x.request, err)
-	if !answer.written {
-		x.core.m.DefaultErrorHandler(w, x.request, err)
+	x.core.m.answer(w, x.request, err, func() bool { return false })
+}
+
+// answer answers with err. An ErrorHandler of the application's that writes
+// nothing must not make a 200 of it; elsewhere says whether it has answered
+// through another writer than w.
+func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error, elsewhere func() bool) {
+	watched := &watchedWriter{ResponseWriter: w}
+	m.handleError(watched, r, err)
+	if !watched.written && !elsewhere() {
+		m.DefaultErrorHandler(w, r, err)
 	}
 }
 
@@ -45,7 +51,7 @@ func (w *watchedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // of the handler's response has been sent. The session is that of r, and closed
 // if it could not be saved. After a failed save it answers through w alone: what
 // the handler wrote to, which the context of a router may have, is closed. If it
-// writes nothing then, [Manager.DefaultErrorHandler] answers.
+// answers nothing, [Manager.DefaultErrorHandler] does.
 type ErrorHandler func(w http.ResponseWriter, r *http.Request, err error)
 
 // ErrorStatus is the status that answers err: 409 Conflict if another request
@@ -120,6 +126,10 @@ func HandleError(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	default:
 		disown(w.Header())
-		s.m.handleError(w, r, err)
+		s.m.answer(w, r, err, func() bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.started
+		})
 	}
 }

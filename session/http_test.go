@@ -933,3 +933,115 @@ func TestTheRequestIsHandedBack(t *testing.T) {
 		t.Errorf("the uploaded file %q is left behind: %v", left, err)
 	}
 }
+
+// An ErrorHandler that only writes has answered.
+func TestB5_AnErrorHandlerThatOnlyWritesIsTheOnlyOneToAnswer(t *testing.T) {
+	e := newEnv(t)
+	e.Manager = e.managerOver(store.New(e.spy), config.Default(), session.WithErrorHandler(func(w http.ResponseWriter, _ *http.Request, _ error) {
+		io.WriteString(w, "sorry")
+	}))
+	e.spy.fail(errors.New("down"))
+	res := e.browser().visit(write("k", "v"))
+	if body, err := io.ReadAll(res.Body); string(body) != "sorry" || err != nil {
+		t.Errorf("the body is %q, %v", body, err)
+	}
+}
+
+// One that answers nothing must not make a 200 of an error, whoever hands it on.
+func TestB5_AnErrorHandlerThatAnswersNothingLeavesItToTheDefault(t *testing.T) {
+	e := newEnv(t)
+	e.Manager = e.managerOver(store.New(e.spy), config.Default(), session.WithErrorHandler(func(http.ResponseWriter, *http.Request, error) {}))
+	b := e.browser()
+	if res := b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		session.HandleError(w, r, session.ErrNotSignedIn)
+	}); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a handler's error: status %d", res.StatusCode)
+	}
+	e.spy.fail(errors.New("down"))
+	if res := b.visit(write("k", "v")); res.StatusCode != http.StatusInternalServerError {
+		t.Errorf("a failed save: status %d", res.StatusCode)
+	}
+	e.spy.fail(nil)
+
+	// That of a router may answer through the router's own writer.
+	type writerKey struct{}
+	e.Manager = e.managerOver(store.New(e.spy), config.Default(), session.WithErrorHandler(func(_ http.ResponseWriter, r *http.Request, _ error) {
+		r.Context().Value(writerKey{}).(http.ResponseWriter).WriteHeader(http.StatusTeapot)
+	}))
+	b = e.browser()
+	res := b.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		session.HandleError(w, r.WithContext(context.WithValue(r.Context(), writerKey{}, w)), session.ErrNotSignedIn)
+	})
+	if body, err := io.ReadAll(res.Body); res.StatusCode != http.StatusTeapot || len(body) > 0 || err != nil {
+		t.Errorf("through another writer: status %d, %q, %v", res.StatusCode, body, err)
+	}
+}
+
+// A store that fails is an error in the log, whoever still waits.
+func TestAFailureIsAnErrorInTheLogThoughTheClientHasGone(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.DebugLevel)
+	cfg := config.Default()
+	cfg.Cookie.Keys = []config.Key{testKey}
+	m, err := session.NewManager(cfg, store.New(nilBackend{}), session.WithLogger(zap.New(core)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m.DefaultErrorHandler(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx), io.ErrUnexpectedEOF)
+	if all := logs.All(); len(all) != 1 || all[0].Level != zap.ErrorLevel {
+		t.Errorf("logged: %v", all)
+	}
+}
+
+// What stands between two passes through one middleware has the handler's
+// session.
+func TestThroughTheMiddlewareTwiceIsOneSession(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		w := httptest.NewRecorder()
+		inner := e.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			var v string
+			s := session.FromContext(r.Context())
+			if ok, err := s.Get(r.Context(), "k", &v); !ok || v != "between" || err != nil {
+				t.Errorf("k is %q, %t, %v", v, ok, err)
+			}
+			e.must(s.Set(r.Context(), "l", "within"))
+		}))
+		e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			e.must(session.FromContext(r.Context()).Set(r.Context(), "k", "between"))
+			inner.ServeHTTP(w, r)
+		})).ServeHTTP(w, r)
+		b.wantCookie(b.receive(w.Result()), aCookie)
+		e.wantCalls("create")
+		b.wantRead("k", "between")
+		b.wantRead("l", "within")
+	})
+}
+
+// And a handler that ends a session after it has been told that another request
+// has renewed it has not been told that it goes on.
+func TestB8_AnEndThatCameTooLateIsNotHidden(t *testing.T) {
+	e := newEnv(t)
+	b := e.signedIn("ada")
+	slow := b.clone()
+	defer func() {
+		if got := recover(); got != http.ErrAbortHandler {
+			t.Errorf("the panic is %v", got)
+		}
+		b.wantSubject("ada")
+	}()
+	slow.serveHTTP(func(w http.ResponseWriter, r *http.Request) {
+		s := session.FromContext(r.Context())
+		e.must(s.Load(r.Context()))
+		w.WriteHeader(200)
+		b.visit(cycle)
+		e.must(s.Set(r.Context(), "k", "v"))
+		if err := s.Sync(r.Context()); !errors.Is(err, store.ErrEnded) {
+			t.Errorf("Sync = %v", err)
+		}
+		e.must(s.Invalidate())
+	})
+}
