@@ -99,11 +99,7 @@ func newMemory(p newBackendParams) store.Backend {
 		p.Logger.Warn("session: session.store.driver is memory, so that the sessions are kept in this process, and what is set here has no effect",
 			zap.String("setting", set))
 	}
-	opts := []memstore.Option{memstore.WithMaxSessions(p.Config.Store.Memory.MaxSessions)}
-	if p.Clock != nil {
-		opts = append(opts, memstore.WithClock(p.Clock))
-	}
-	return memstore.New(opts...)
+	return memstore.New(memstore.WithMaxSessions(p.Config.Store.Memory.MaxSessions), memstore.WithClock(p.Clock))
 }
 
 // elsewhere names what is set of a store beside memory; "" for nothing.

@@ -144,12 +144,11 @@ func newManager(p newManagerParams) (*session.Manager, error) {
 		session.WithMeterProvider(p.Meters),
 		session.WithObserver(p.Observer),
 		session.WithRemoteAddr(p.RemoteAddr),
-	}
-	if p.Clock != nil {
-		opts = append(opts, session.WithClock(p.Clock))
+		session.WithClock(p.Clock),
+		session.WithLogger(p.Logger),
 	}
 	if p.Logger != nil {
-		opts = append(opts, session.WithLogger(p.Logger), session.WithObserver(session.AuditLog(p.Logger)))
+		opts = append(opts, session.WithObserver(session.AuditLog(p.Logger)))
 	}
 	return session.NewManager(p.Config, p.Store, opts...)
 }

@@ -17,12 +17,9 @@ import (
 // its own.
 func newRedis(p newBackendParams) (store.Backend, error) {
 	cfg := p.Config.Store.Redis
-	opts := []redisstore.Option{redisstore.WithNamespace(cfg.Namespace)}
+	opts := []redisstore.Option{redisstore.WithNamespace(cfg.Namespace), redisstore.WithMeterProvider(p.Meters)}
 	if cfg.ClientCache.Enabled {
 		opts = append(opts, redisstore.WithClientCache(cfg.ClientCache.TTL))
-	}
-	if p.Meters != nil {
-		opts = append(opts, redisstore.WithMeterProvider(p.Meters))
 	}
 	switch {
 	case cfg.URL.IsZero() && p.Redis == nil:
