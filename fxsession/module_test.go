@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/fxsession"
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/session"
 	"github.com/fxsession/sessions/store"
 )
@@ -327,5 +329,79 @@ func TestTheServerStopsBeforeTheStore(t *testing.T) {
 	}
 	if got, want := strings.Join(events, ", "), "server started, server stopped, store closed"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// The clock of the graph is that of the records in memory, too, and not of
+// their cookies alone.
+func TestTheClockOfTheGraphIsThatOfTheMemoryStore(t *testing.T) {
+	t.Parallel()
+	var now atomic.Int64
+	now.Store(time.Now().UnixMilli())
+	var s *store.SessionStore
+	start(t, fxsession.Module, environment(), fx.Populate(&s),
+		fx.Supply(fxsession.Clock(func() time.Time { return time.UnixMilli(now.Load()) })))
+	if err := s.Create(t.Context(), aKey, aRecord); err != nil {
+		t.Fatal(err)
+	}
+	now.Add(aRecord.TTL.Milliseconds() - 1)
+	if _, err := s.Load(t.Context(), aKey); err != nil {
+		t.Errorf("a millisecond before its TTL is over: %v", err)
+	}
+	now.Add(1)
+	if _, err := s.Load(t.Context(), aKey); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("after its TTL: %v", err)
+	}
+}
+
+// The sweeper is measured, by the provider of the graph.
+func TestTheSweeperIsMeasured(t *testing.T) {
+	t.Parallel()
+	metrics := sdkmetric.NewManualReader()
+	start(t, fxsession.Module, environment("SESSION_STORE_SWEEP_INTERVAL=1ms"), fx.Provide(
+		func() metric.MeterProvider { return sdkmetric.NewMeterProvider(sdkmetric.WithReader(metrics)) },
+	))
+	testkit.Eventually(t, func() error {
+		var collected metricdata.ResourceMetrics
+		if err := metrics.Collect(t.Context(), &collected); err != nil {
+			return err
+		}
+		for _, scope := range collected.ScopeMetrics {
+			if strings.HasSuffix(scope.Scope.Name, "sessions/lifecycle") {
+				return nil
+			}
+		}
+		return errors.New("no metrics of the sweeper")
+	})
+}
+
+// The near cache of Redis is there where the configuration says so, and is
+// measured by the provider of the graph.
+func TestTheNearCacheOfRedisIsUsedAndMeasured(t *testing.T) {
+	t.Parallel()
+	metrics := sdkmetric.NewManualReader()
+	namespace, _ := apart()
+	var s *store.SessionStore
+	start(t, fxsession.Module, fx.Populate(&s),
+		onRedis(sharedRedis.Get(t).URL(), namespace, "SESSION_STORE_REDIS_CLIENT_CACHE_ENABLED=true"),
+		fx.Provide(func() metric.MeterProvider { return sdkmetric.NewMeterProvider(sdkmetric.WithReader(metrics)) }))
+	if err := s.Create(t.Context(), aKey, aRecord); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), aKey); err != nil {
+		t.Fatal(err)
+	}
+	var collected metricdata.ResourceMetrics
+	if err := metrics.Collect(t.Context(), &collected); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, scope := range collected.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			names = append(names, m.Name)
+		}
+	}
+	if want := "session.store.near_cache.loads"; !slices.Contains(names, want) {
+		t.Errorf("%s is not among %v", want, names)
 	}
 }

@@ -46,6 +46,11 @@ type (
 
 		Inner personal
 	}
+	copied struct {
+		fx.In
+
+		Session session.Session
+	}
 	mislabelled struct {
 		fx.In
 
@@ -122,6 +127,7 @@ var mistakes = []struct {
 	{name: "constructor-makes-a-context", items: list(scoped(makes[context.Context]))},
 	{name: "constructor-makes-a-session", items: list(fxsession.Transient(func() *session.Session { return nil }))},
 	{name: "constructor-makes-a-session-by-value", items: list(scoped(makes[session.Session]))},
+	{name: "constructor-makes-fx-in", items: list(scoped(makes[personal]))},
 	{name: "constructor-makes-fx-out", items: list(scoped(func() made { return made{} }))},
 
 	// Parameters.
@@ -140,6 +146,7 @@ var mistakes = []struct {
 	{name: "handler-asks-for-a-pointer-to-fx-in", items: list(get1(func(*priced) {}))},
 	{name: "handler-asks-for-fx-out", items: list(get1(func(made) {}))},
 	{name: "fx-in-holds-the-session", items: list(get1(func(priced) {}))},
+	{name: "fx-in-holds-a-session-by-value", items: list(get1(takes[copied]))},
 	{name: "fx-in-holds-a-request-value", items: list(scoped(newCurrentUser), get1(func(personal) {}))},
 	{name: "fx-in-holds-a-request-value-further-in", items: list(scoped(newCurrentUser), get1(func(nested) {}))},
 	{name: "two-wrong-parameters", items: list(get1(func(error, http.ResponseWriter, *fxsession.Response) {}))},
@@ -165,6 +172,7 @@ var mistakes = []struct {
 	{name: "patterns-overlap", items: list(fxsession.Handle("/users/{id}", showNothing), fxsession.Handle("GET /{kind}/new", showLess))},
 	{name: "prefix-without-a-slash", items: list(fxsession.Group("admin"))},
 	{name: "prefix-ends-with-a-slash", items: list(fxsession.Group("/admin/"))},
+	{name: "prefix-with-a-blank", items: list(fxsession.Group("/the admin"))},
 	{name: "prefix-with-a-method", items: list(fxsession.Group("GET /admin"))},
 
 	// The graph: fx finds these.

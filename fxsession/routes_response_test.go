@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"go.uber.org/fx"
@@ -213,4 +214,24 @@ func TestAPanicDropsTheFrame(t *testing.T) {
 		}()
 	}
 	io.WriteString(kept, "of whoever recovers") // no post-processor runs for that either
+}
+
+// A refused response is answered once, whatever the handler makes of it.
+func TestAnErrorOfAPostProcessorIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	var told []error
+	h := serve(t, fxsession.Routes(
+		fxsession.PostProcess(func() error { return errors.New("of the post-processor") }),
+		fxsession.Handle("GET /", func(w http.ResponseWriter) error {
+			_, err := io.WriteString(w, "of the handler")
+			return err
+		}),
+	), fx.Supply(session.ErrorHandler(func(w http.ResponseWriter, _ *http.Request, err error) {
+		told = append(told, err)
+		http.Error(w, "sorry", http.StatusTeapot)
+	})))
+	expect(t, h, "/", http.StatusTeapot, "sorry\n")
+	if len(told) != 1 || !strings.Contains(told[0].Error(), "of the post-processor") {
+		t.Errorf("the ErrorHandler was told %v", told)
+	}
 }

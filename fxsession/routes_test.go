@@ -473,3 +473,13 @@ func TestListsThatAreOddAndRight(t *testing.T) {
 	expect(t, h, "/", http.StatusOK, "")
 	calls.expect(t, "hello", "hello")
 }
+
+// What no route asks for needs nothing of the graph.
+func TestAConstructorThatNobodyAsksForNeedsNothing(t *testing.T) {
+	t.Parallel()
+	h := serve(t, fxsession.Routes(
+		fxsession.RequestScoped(newUserOfUsers), // of *users, of which there are none
+		fxsession.Handle("GET /", func(w http.ResponseWriter) { io.WriteString(w, "without") }),
+	))
+	expect(t, h, "/", http.StatusOK, "without")
+}

@@ -2,8 +2,10 @@ package fxsession_test
 
 import (
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/fx"
@@ -104,4 +106,56 @@ func TestASQLStoreNeedsOneDatabase(t *testing.T) {
 			t.Errorf("%s: the secret is in %v", name, err)
 		}
 	}
+}
+
+// The table and its schema are those of the configuration.
+func TestTheTableAndTheSchemaOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(t.Context(), "ATTACH ':memory:' AS shop"); err != nil {
+		t.Fatal(err)
+	}
+	start(t, fxsession.Module, fx.Supply(db), environment(
+		"SESSION_STORE_DRIVER=sql", "SESSION_STORE_SQL_DIALECT=sqlite", "SESSION_STORE_SQL_MIGRATE=true",
+		"SESSION_STORE_SQL_SCHEMA=shop", "SESSION_STORE_SQL_TABLE=visitors",
+		"SESSION_COOKIE_KEYS="+config.NewKey().Reveal()))
+	var n int
+	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM shop.visitors").Scan(&n); err != nil {
+		t.Error(err)
+	}
+}
+
+// The database is closed though a decoration hides that it can be.
+func TestADecoratedStoreOnSQLIsClosed(t *testing.T) {
+	t.Parallel()
+	var below store.Backend
+	var created atomic.Int64
+	app := fx.New(fx.NopLogger, fxsession.Module, onSQLite("sqlite", sqliteFile(t)),
+		fx.Decorate(func(b store.Backend) store.Backend {
+			below = b
+			return migrating{counting{b, &created}, b.(store.Migrator)}
+		}))
+	if err := app.Start(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := below.Load(t.Context(), aKey); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("before the stop: %v", err)
+	}
+	if err := app.Stop(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := below.Load(t.Context(), aKey); err == nil || errors.Is(err, store.ErrNotFound) {
+		t.Errorf("after the stop: %v", err)
+	}
+}
+
+// migrating is a Backend that can be migrated, and not closed.
+type migrating struct {
+	store.Backend
+	store.Migrator
 }

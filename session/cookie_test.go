@@ -14,6 +14,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/internal/testbackends"
@@ -369,12 +371,18 @@ func TestNewManagerWithoutKeys(t *testing.T) {
 	t.Parallel()
 	e := newEnvOver(t, testbackends.Memory(t))
 	cfg := config.Default()
-	if _, err := session.NewManager(cfg, store.New(e.spy)); err != nil {
+	core, logs := observer.New(zap.WarnLevel)
+	if _, err := session.NewManager(cfg, store.New(e.spy), session.WithLogger(zap.New(core))); err != nil {
 		t.Errorf("with the memory store: %v", err)
 	}
-	cfg.Store.Driver = config.DriverRedis
-	if _, err := session.NewManager(cfg, store.New(e.spy)); !errors.Is(err, session.ErrNoKeys) || !strings.Contains(err.Error(), "openssl rand -base64 32") {
-		t.Errorf("with another store: %v", err)
+	if all := logs.All(); len(all) != 1 || !strings.Contains(all[0].Message, "session.cookie.keys") {
+		t.Errorf("the log has %v", all)
+	}
+	for _, driver := range []config.StoreDriver{config.DriverRedis, config.DriverSQL} {
+		cfg.Store.Driver, cfg.Store.SQL.Dialect = driver, config.DialectSQLite
+		if _, err := session.NewManager(cfg, store.New(e.spy)); !errors.Is(err, session.ErrNoKeys) || !strings.Contains(err.Error(), "openssl rand -base64 32") {
+			t.Errorf("with %s: %v", driver, err)
+		}
 	}
 	cfg.State.TTL = 0
 	var wrong *config.Error
@@ -527,3 +535,60 @@ func FuzzPayload(f *testing.F) {
 
 // nilBackend is for tests that call no store.
 type nilBackend struct{ store.Backend }
+
+// A cookie that is sent though the request has not touched its session says how
+// much is left, not how much there was.
+func TestB11_ACookieThatIsAlwaysSentCountsDown(t *testing.T) {
+	e := newEnv(t, ttl10h, func(cfg *config.SessionConfig) { cfg.Cookie.Send = config.SendAlways })
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.advance(time.Hour)
+	if c := b.setCookie(b.visit(nothing)); c == nil || c.MaxAge != 9*60*60 {
+		t.Errorf("with nine hours left the cookie is %v", c)
+	}
+}
+
+// A browser counts whole seconds: the cookie stays for the last of them, as the
+// session does.
+func TestMaxAgeIsRoundedUp(t *testing.T) {
+	for ttl, want := range map[time.Duration]int{time.Millisecond: 1, time.Second: 1, 1001 * time.Millisecond: 2} {
+		t.Run(ttl.String(), func(t *testing.T) {
+			e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.TTL = ttl })
+			b := e.browser()
+			if c := b.setCookie(b.visit(write("k", "v"))); c == nil || c.MaxAge != want {
+				t.Errorf("the cookie is %v, want Max-Age=%d", c, want)
+			}
+		})
+	}
+}
+
+// Old browsers know no Max-Age: the removal says when, too.
+func TestARemovalIsOneInBothWays(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	removal := b.visit(invalidate).Header.Get("Set-Cookie")
+	for _, want := range []string{"; Max-Age=0;", "; Expires=Thu, 01 Jan 1970 00:00:01 GMT;"} {
+		if !strings.Contains(removal, want) {
+			t.Errorf("%q is not in %q", want, removal)
+		}
+	}
+}
+
+// What is told once need not be told again.
+func TestFinalizeRemovesACookieOnce(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("k", "v"))
+	in := b.incoming()
+	s := e.New(&in)
+	if err := s.Invalidate(); err != nil {
+		t.Fatal(err)
+	}
+	if removal, err := e.Finalize(t.Context(), s); err != nil || removal == nil || removal.MaxAge >= 0 {
+		t.Errorf("Finalize = %v, %v", removal, err)
+	}
+	if again, err := e.Finalize(t.Context(), s); err != nil || again != nil {
+		t.Errorf("a second Finalize = %v, %v", again, err)
+	}
+}

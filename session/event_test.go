@@ -436,3 +436,80 @@ func TestASignInOverAnothersSessionSaysWhoseItWas(t *testing.T) {
 	}
 	t.Error("no event says that ada's session has ended")
 }
+
+// A cookie beside the one that counts ends no session, and one without a record
+// has no key to be told by.
+func TestACookieThatHasExpiredAndWhatIsToldOfIt(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) {
+		cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+	})
+	past, without, b := e.browser(), e.browser(), e.browser()
+	past.visit(write("k", "v"))
+	without.visit(writeClient("k", "v"))
+	e.advance(25 * time.Hour)
+	b.visit(write("k", "v"))
+	e.seen.take()
+
+	e.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := session.FromContext(r.Context()).Load(r.Context()); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), cookieLine(b, past.cookie.Value, b.cookie.Value))
+	e.wantEvents()
+	without.visit(load)
+	e.wantEvents()
+	past.visit(load)
+	e.wantEvents(session.EventExpired)
+}
+
+// Who signs in again was not signed out.
+func TestASignInOfTheSameSubjectEndsNobodys(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.signedIn("ada")
+		e.seen.take()
+		b.visit(then(load, signIn("ada")))
+		e.wantEvents(session.EventSignedIn)
+	})
+}
+
+// What an Observer does with an event is not cut short by a client that has gone.
+func TestAnObserverOutlivesTheClient(t *testing.T) {
+	e := newEnv(t)
+	told := false
+	m := e.managerOver(store.New(e.spy), config.Default(), session.WithObserver(observerFunc(func(ctx context.Context, _ session.Event) {
+		told = true
+		if err := ctx.Err(); err != nil {
+			t.Errorf("its context: %v", err)
+		}
+	})))
+	ctx, cancel := context.WithCancel(t.Context())
+	m.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		e.must(session.FromContext(r.Context()).Set(r.Context(), "k", "v"))
+		cancel()
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx))
+	if !told {
+		t.Error("there was no event")
+	}
+}
+
+// A session that ends between the read and the save of a request that has
+// nothing else to save than its TTL is an event, and no fault of the store's.
+func TestAnEndUnderAnExtensionIsAnEvent(t *testing.T) {
+	e := newEnv(t, ttl10h)
+	core, logs := observer.New(zap.WarnLevel)
+	cfg := config.Default()
+	cfg.Cookie.Keys, cfg.State.TTL = []config.Key{testKey}, 10*time.Hour
+	e.Manager = e.managerOver(store.New(e.spy), cfg, session.WithLogger(zap.New(core)))
+	b := e.browser()
+	b.visit(write("k", "v"))
+	e.advance(3 * time.Hour)
+	e.seen.take()
+	b.wantCookie(b.visit(then(load, func(context.Context, *session.Session) error {
+		b.clone().visit(invalidate)
+		return nil
+	})), noCookie)
+	e.wantEvents(session.EventSignedOut, session.EventEndedUnder)
+	if logs.Len() > 0 {
+		t.Errorf("logged: %v", logs.All())
+	}
+}

@@ -631,3 +631,45 @@ func TestASignInDoesNotStandInItsOwnWay(t *testing.T) {
 	}))
 	b.wantSubject("ada")
 }
+
+// And a session that nobody has given a new ID keeps the one that it has.
+func TestASignInThatLosesItsPlaceLeavesTheIDAsItWas(t *testing.T) {
+	e := newEnv(t, atMost(1, config.MaxSessionsDeny))
+	b := e.browser()
+	b.visit(write("cart", "full"))
+	tab := b.clone()
+	b.wantCookie(b.visit(then(signIn("ada"), func(ctx context.Context, s *session.Session) error {
+		e.signedIn("ada")
+		if err := s.Sync(ctx); !errors.Is(err, session.ErrTooManySessions) {
+			t.Errorf("the save: %v", err)
+		}
+		return nil
+	})), noCookie)
+	tab.wantRead("cart", "full")
+}
+
+// Sessions of which no more is known than that they were there are as many as
+// they are, and as old as their records.
+func TestSignInsOfWhichNothingIsKnownCount(t *testing.T) {
+	clearUnread := func(ctx context.Context, s *session.Session) error { return s.Clear(ctx) }
+	e := newEnv(t)
+	limited := e.manager(atMost(2, config.MaxSessionsEvictOldest))
+	oldest := e.signedIn("ada")
+	e.advance(time.Minute)
+	unknown := e.signedIn("ada")
+	unknown.visit(clearUnread) // before there was a limit
+	e.advance(time.Minute)
+	b := e.browser()
+	b.m = limited
+	b.visit(signIn("ada"))
+	oldest.wantSubject("")
+
+	b.visit(clearUnread)
+	e.advance(time.Minute)
+	last := e.browser()
+	last.m = limited
+	last.visit(signIn("ada"))
+	unknown.wantSubject("")
+	b.wantSubject("ada")
+	last.wantSubject("ada")
+}

@@ -844,3 +844,21 @@ func TestA8_WhatOthersWroteSinceAnEarlySyncCanBeRemoved(t *testing.T) {
 		})
 	}
 }
+
+// The same where nothing but the client state is owed.
+func TestD2_AClientStateOwedSinceAnEarlySyncDoesNotUndoALogin(t *testing.T) {
+	for ending, end := range endings {
+		t.Run(ending, func(t *testing.T) {
+			eachBackend(t, func(e *env) {
+				b := e.browser()
+				b.visit(write("k", "v"))
+				slow := b.clone()
+				slow.wantCookie(slow.serve(func(ctx context.Context, s *session.Session) error {
+					err := errors.Join(writeClient("theme", "dark")(ctx, s), s.Sync(ctx))
+					end(b)
+					return err
+				}), noCookie)
+			})
+		})
+	}
+}

@@ -344,3 +344,18 @@ func TestD5_TheNextRequestSeesWhatTheLastOneWroteOnAnyInstance(t *testing.T) {
 		}
 	})
 }
+
+// That a session has ended is told once, whatever its request goes on to ask.
+func TestD2_AnUpdateOfASessionThatHasEndedIsNoSecondEnd(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(write("n", 1))
+		slow := b.clone()
+		b.visit(invalidate)
+		e.seen.take()
+		if res := slow.visit(then(load, increment)); res.StatusCode != 409 {
+			t.Errorf("status %d", res.StatusCode)
+		}
+		e.wantEvents(session.EventEndedUnder)
+	})
+}

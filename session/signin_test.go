@@ -229,3 +229,16 @@ func TestAFullCookieHasRoomForItsTerms(t *testing.T) {
 	}
 	b.wantSubject("ada")
 }
+
+// As long as the longest is not above it.
+func TestATTLOfTheWholeLifetime(t *testing.T) {
+	e := newEnv(t)
+	most := config.Default().State.MaxLifetime
+	b := e.browser()
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		return s.SignIn(ctx, "ada", session.SignInTTL(most))
+	})
+	if got := b.incoming().ExpiresAt().Sub(e.time()); got != most {
+		t.Errorf("the session lives for %s", got)
+	}
+}

@@ -1240,3 +1240,65 @@ func TestB11_ClearingAClientStateThatIsEmptyCostsNothing(t *testing.T) {
 	b.wantCookie(b.visit(func(ctx context.Context, s *session.Session) error { return s.Client().Clear(ctx) }), noCookie)
 	e.wantCalls()
 }
+
+// A new ID does not bring back what was deleted in the same request.
+func TestA9_ACycleAfterADeleteKeepsNothing(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(write("k", "v"), writeClient("c", "w"), signIn("ada")))
+		old := b.key()
+		b.visit(then(func(_ context.Context, s *session.Session) error { return s.Delete() }, cycle))
+		if in := b.incoming(); in.HasRecord() {
+			t.Error("the cookie says that there is a record")
+		}
+		if _, err := e.spy.Backend.Load(t.Context(), old); !errors.Is(err, store.ErrEnded) || errors.Is(err, store.ErrRenewed) {
+			t.Errorf("the record: %v", err)
+		}
+		b.wantRead("k", "")
+		if got := b.readClient("c"); got != "w" {
+			t.Errorf("the client state is %q", got)
+		}
+	})
+}
+
+// Nor does an update after a Delete see what was deleted.
+func TestA20_AnUpdateAfterADeleteBeginsAnew(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(write("n", 5))
+		b.visit(then(func(_ context.Context, s *session.Session) error { return s.Delete() }, increment))
+		b.wantCount(1)
+	})
+}
+
+// The bytes that the client state gives are the caller's own.
+func TestTheBytesOfTheClientStateAreTheCallersOwn(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(writeClient("k", "v"))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		text, _, err := s.Client().GetRaw(ctx, "k")
+		clear(text)
+		return errors.Join(err, s.Client().Set(ctx, "l", "w"))
+	})
+	if got := b.readClient("k"); got != "v" {
+		t.Errorf("k is %q", got)
+	}
+}
+
+// A write that is refused does not undo the removal before it.
+func TestARefusedWriteOfClientStateBringsNothingBack(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(then(writeClient("k", "v"), writeClient("l", "w")))
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		err := s.Client().Remove(ctx, "k")
+		if err := s.Client().Set(ctx, "k", strings.Repeat("x", 5000)); !errors.Is(err, session.ErrCookieTooLarge) {
+			t.Errorf("Set = %v", err)
+		}
+		return err
+	})
+	if got := b.readClient("k"); got != "" {
+		t.Errorf("k is %q again", got)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -790,3 +791,126 @@ func TestARevocationIsToldThoughItsCallerHasGone(t *testing.T) {
 }
 
 type caller struct{}
+
+// The others are in the order in which they were last seen, the latest first.
+func TestDevicesAreListedByWhenTheyWereLastSeen(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		var want []store.Key
+		for range 5 {
+			b := e.signedIn("ada")
+			want = append([]store.Key{b.key()}, want...)
+			e.advance(time.Minute)
+		}
+		list, err := e.Sessions(t.Context(), "ada")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []store.Key
+		for _, info := range list {
+			got = append(got, info.Key)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the list is %v, want %v", got, want)
+		}
+	})
+}
+
+// A session that ends by itself while it is being revoked is in nobody's way.
+func TestARevocationThatASignOutOvertakes(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		e.signedIn("ada")
+		b := e.signedIn("ada")
+		key, overtaken := b.key(), false
+		e.spy.intercept(func(op string) error {
+			if op == "delete" && !overtaken {
+				overtaken = true
+				return e.spy.Backend.Delete(t.Context(), key)
+			}
+			return nil
+		})
+		if n, err := e.RevokeAll(t.Context(), "ada"); n != 1 || err != nil {
+			t.Errorf("revoked %d, %v", n, err)
+		}
+	})
+}
+
+// RevokeAll of one subject leaves the sign-in of another alone, and so does one
+// that failed.
+func TestRevokeAllOfSomebodyElse(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(then(signIn("ada"), func(ctx context.Context, _ *session.Session) error { return second(e.RevokeAll(ctx, "bob")) }))
+	b.wantSubject("ada")
+
+	b = e.browser()
+	b.visit(then(signIn("ada"), func(ctx context.Context, _ *session.Session) error {
+		e.spy.fail(errors.New("down"), "list")
+		defer e.spy.fail(nil)
+		if _, err := e.RevokeAll(ctx, "ada"); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("RevokeAll = %v", err)
+		}
+		return nil
+	}))
+	b.wantSubject("ada")
+}
+
+// A session whose record has gone has no say either, and one that has ended
+// nothing more to show.
+func TestRevokeOthersOfASessionThatIsOver(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		e.signedIn("ada").visit(then(load, func(ctx context.Context, s *session.Session) error {
+			e.harness.Advance(e, 25*time.Hour)
+			if n, err := e.RevokeOthers(ctx, s); n != 0 || !errors.Is(err, session.ErrNotSignedIn) {
+				t.Errorf("of a record that has gone: %d, %v", n, err)
+			}
+			return nil
+		}))
+		b := e.signedIn("ada")
+		b.visit(write("k", "v"))
+		b.visit(then(load, func(ctx context.Context, s *session.Session) error {
+			b.clone().visit(invalidate)
+			if _, err := e.RevokeOthers(ctx, s); !errors.Is(err, store.ErrEnded) {
+				t.Errorf("of one that has ended: %v", err)
+			}
+			keys, err := s.Keys(ctx)
+			if len(keys) > 0 {
+				t.Errorf("it still shows %v", keys)
+			}
+			return err
+		}))
+	})
+}
+
+func TestALongAddressIsCut(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.m = e.managerOver(store.New(e.spy), config.Default(), session.WithRemoteAddr(func(*http.Request) string { return strings.Repeat("ä", 100) }))
+	b.visit(signIn("ada"))
+	if got := b.devices("ada")[0].RemoteAddr; got != strings.Repeat("ä", 32) {
+		t.Errorf("the address is %q", got)
+	}
+}
+
+// An early Sync has noted the visit, however the sign-in is saved.
+func TestASignInThatIsSavedEarlyNotesItsVisitOnce(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		sync := func(ctx context.Context, s *session.Session) error { return s.Sync(ctx) }
+		b := e.browser()
+		b.visit(then(signIn("ada"), sync, load))
+		e.wantCalls("create", "load") // the last says that the cookie may go out
+		b.visit(then(signIn("bob"), sync))
+		e.wantCalls("change key", "load")
+	})
+}
+
+// A sign-in whose answer was lost has its time in the list of devices.
+func TestASignInWhoseOutcomeIsNotKnownHasItsTime(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(signIn("ada"), e.losing()))
+		list, err := e.Sessions(t.Context(), "ada")
+		if err != nil || len(list) != 1 || !list[0].SignedInAt.Equal(e.time()) {
+			t.Errorf("the list is %+v, %v", list, err)
+		}
+	})
+}

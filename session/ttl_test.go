@@ -583,3 +583,72 @@ func TestA14_AClockThatIsALittleBehindExtendsNothing(t *testing.T) {
 	b.wantCookie(b.visit(load), noCookie)
 	e.wantCalls("load")
 }
+
+// A new ID is a change.
+func TestA14_OnStateChangesANewIDExtends(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(write("k", "v"))
+		e.advance(3 * time.Hour)
+		b.visit(load)
+		if got := b.remaining(); got != 7*time.Hour {
+			t.Errorf("after a read %s remain", got)
+		}
+		b.visit(cycle)
+		if got := b.remaining(); got != 10*time.Hour {
+			t.Errorf("with a new ID %s remain", got)
+		}
+	}, ttl10h, func(cfg *config.SessionConfig) { cfg.State.ExtendTTL = config.ExtendTTLOnStateChanges })
+}
+
+// A request that lists devices has not used its session: it only says which one
+// is its own.
+func TestA14_AListOfDevicesExtendsNothing(t *testing.T) {
+	e := newEnv(t, ttl10h)
+	b := e.signedIn("ada")
+	e.advance(3 * time.Hour)
+	e.calls()
+	b.wantCookie(b.visit(func(ctx context.Context, _ *session.Session) error {
+		list, err := e.Sessions(ctx, "ada")
+		if len(list) != 1 || !list[0].Current {
+			t.Errorf("the list is %v", list)
+		}
+		return err
+	}), noCookie)
+	e.wantCalls("list")
+}
+
+// Whoever was signed in with a record that has gone is not signed in any more.
+func TestA17_ASubjectGoesWithItsRecord(t *testing.T) {
+	e := newEnv(t)
+	b := e.signedIn("ada")
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		if got, err := s.Subject(ctx); got != "ada" || err != nil {
+			t.Errorf("before: %q, %v", got, err)
+		}
+		e.advance(25 * time.Hour)
+		if err := errors.Join(s.Remove(ctx, "k"), s.Sync(ctx)); err != nil {
+			return err
+		}
+		got, err := s.Subject(ctx)
+		if got != "" {
+			t.Errorf("after: %q is signed in", got)
+		}
+		return err
+	})
+}
+
+// A read of server state touches a session that has none, too.
+func TestA14_AReadExtendsASessionWithoutARecord(t *testing.T) {
+	e := newEnv(t, ttl10h, func(cfg *config.SessionConfig) {
+		cfg.State.ServerStateCreation = config.ServerStateCreationSkipIfEmpty
+	})
+	b := e.browser()
+	b.visit(writeClient("theme", "dark"))
+	e.advance(3 * time.Hour)
+	b.wantRead("k", "")
+	if got := b.incoming().ExpiresAt().Sub(e.time()); got != 10*time.Hour {
+		t.Errorf("the session lives for %s", got)
+	}
+	e.wantCalls()
+}

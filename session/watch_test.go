@@ -91,7 +91,9 @@ func TestAStreamEndsAtOnceOnTheSameInstance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(e *env) {
 				b, bystander := e.signedIn("ada"), e.signedIn("bob")
+				e.calls()
 				st, other := b.stream(), bystander.stream()
+				e.awaitCalls("load", 2) // both have asked, and ask again in an hour
 				b.visit(write("k", "v"))
 				st.wantOpen("after a write")
 				end(e, b.clone())
@@ -441,4 +443,56 @@ func TestAWatchOutlivesAPanicOfTheBackend(t *testing.T) {
 	e.spy.intercept(nil)
 	b.visit(invalidate)
 	st.wantEnd("signed out")
+}
+
+// A session whose record another request finds gone has ended for all of them.
+func TestAStreamEndsAtOnceWhenItsRecordIsFoundGone(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.signedIn("ada")
+		e.calls()
+		st := b.stream()
+		e.awaitCalls("load", 1) // the stream has asked, and asks again in an hour
+		if err := e.spy.Backend.Delete(t.Context(), b.key()); err != nil {
+			t.Fatal(err)
+		}
+		e.harness.Advance(e, 2*store.Grace) // its mark is over
+		st.wantOpen("before anybody knows")
+		b.clone().visit(load)
+		st.wantEnd("found gone")
+	}, watching(time.Hour))
+}
+
+// A stream that asks while its own request renews the session goes on.
+func TestAStreamWhoseSessionIsRenewedWhileItAsks(t *testing.T) {
+	e := newEnv(t, watching(time.Millisecond))
+	b := e.signedIn("ada")
+	b.visit(func(ctx context.Context, s *session.Session) error {
+		asked := false
+		e.spy.intercept(func(op string) error {
+			if op == "load" && !asked {
+				asked = true
+				e.must(errors.Join(s.CycleID(), s.Sync(ctx)))
+			}
+			return nil
+		})
+		e.calls()
+		done := s.Done(ctx)
+		e.awaitCalls("load", 2)
+		e.spy.intercept(nil)
+		select {
+		case <-done:
+			t.Error("the stream has ended")
+		default:
+		}
+		return nil
+	})
+}
+
+// A record that the store has lost ends its streams, long before it would expire.
+func TestAStreamEndsWithARecordThatTheStoreHasLost(t *testing.T) {
+	e := newEnv(t, watching(10*time.Millisecond))
+	st := e.signedIn("ada").stream()
+	e.spy.fail(store.ErrNotFound, "load")
+	st.wantEnd("a lost record")
+	e.spy.fail(nil)
 }

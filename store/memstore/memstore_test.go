@@ -450,3 +450,14 @@ func fiveKeys() store.Record {
 		TTL:       time.Hour,
 	}
 }
+
+func TestANilClockIsTheDefault(t *testing.T) {
+	t.Parallel()
+	s := memstore.New(memstore.WithClock(nil))
+	if err := s.Create(t.Context(), store.Key{1}, store.Record{TTL: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(t.Context(), store.Key{1}); err != nil {
+		t.Error(err)
+	}
+}
