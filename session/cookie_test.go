@@ -67,6 +67,9 @@ func TestB11_VaryAndCacheControlOfTheHandlerAreRespectedAndOverruled(t *testing.
 				w.Header().Set("Vary", given)
 			}
 			w.Header().Set("Cache-Control", "public, max-age=60")
+			for _, name := range overruling {
+				w.Header().Set(name, "max-age=60")
+			}
 			if err := session.FromContext(r.Context()).Set(r.Context(), "k", 1); err != nil {
 				t.Error(err)
 			}
@@ -77,8 +80,16 @@ func TestB11_VaryAndCacheControlOfTheHandlerAreRespectedAndOverruled(t *testing.
 		if got := res.Header.Get("Cache-Control"); got != "no-store" {
 			t.Errorf("Cache-Control is %q", got)
 		}
+		for _, name := range overruling {
+			if got := res.Header.Get(name); got != "" {
+				t.Errorf("%s is %q", name, got)
+			}
+		}
 	}
 }
+
+// overruling are headers that some caches obey rather than Cache-Control.
+var overruling = []string{"CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Surrogate-Control", "X-Accel-Expires"}
 
 func TestB11_SendAlways(t *testing.T) {
 	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.Cookie.Send = config.SendAlways })

@@ -163,6 +163,11 @@ func (c *savingContext) Format(f fmt.State, _ rune) { io.WriteString(f, c.String
 func setCookie(header http.Header, cookie string) {
 	values := []string{cookie, "no-store", "Cookie"} // in one piece of memory
 	add(header, "Set-Cookie", values[0:1:1])
+	for name := range header {
+		if commit.OverrulesCacheControl(name) {
+			delete(header, name)
+		}
+	}
 	header["Cache-Control"] = values[1:2:2]
 	if !variesByCookie(header) {
 		add(header, "Vary", values[2:3:3])

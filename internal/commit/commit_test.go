@@ -189,7 +189,8 @@ func TestB5_WhenTheSaveFailsOnlyTheRefusalLeaves(t *testing.T) {
 					for _, name := range []string{
 						"Content-Type", "Content-Encoding", "Content-Disposition", "Content-Range", "Content-Language",
 						"Accept-Ranges", "ETag", "Last-Modified", "Cache-Control", "Expires", "Location", "Refresh", "Age",
-						"Clear-Site-Data", "Content-Digest", "Content-Location", "Link", "Pragma", "Repr-Digest", "Retry-After",
+						"Clear-Site-Data", "X-Accel-Redirect", "X-Sendfile", "X-Lighttpd-Send-File", "X-Accel-Expires",
+						"CDN-Cache-Control", "Surrogate-Control", "HX-Redirect", "Content-Digest", "Content-Location", "Link", "Pragma", "Repr-Digest", "Retry-After",
 						http.TrailerPrefix + "X-Early", "X-Sum", "X-Count",
 					} {
 						h.Set(name, "the handler's")

@@ -33,6 +33,26 @@ var own = map[string]bool{
 	"Set-Cookie":          true,
 	"Trailer":             true,
 	"Transfer-Encoding":   true,
+
+	// Servers in front send the file that these name in the place of the
+	// response.
+	"X-Accel-Redirect":     true,
+	"X-Lighttpd-Send-File": true,
+	"X-Sendfile":           true,
+}
+
+// isOwn says whether a header is of own, or one of those of htmx, by which a
+// response acts on the page, or of those for the caches of a CDN.
+func isOwn(name string) bool {
+	name = http.CanonicalHeaderKey(name)
+	return own[name] || strings.HasPrefix(name, "Hx-") || OverrulesCacheControl(name)
+}
+
+// OverrulesCacheControl says whether some caches take the word of the header for
+// that of Cache-Control: it is targeted (RFC 9213), or older than that. name is
+// canonical.
+func OverrulesCacheControl(name string) bool {
+	return strings.HasSuffix(name, "-Cache-Control") || name == "Surrogate-Control" || name == "X-Accel-Expires"
 }
 
 // RemoveOwn removes from h what a handler said about its own response, its
@@ -44,7 +64,7 @@ func RemoveOwn(h http.Header) {
 		}
 	}
 	for name := range h {
-		if own[http.CanonicalHeaderKey(name)] || strings.HasPrefix(name, http.TrailerPrefix) {
+		if isOwn(name) || strings.HasPrefix(name, http.TrailerPrefix) {
 			delete(h, name)
 		}
 	}
