@@ -114,7 +114,8 @@ const (
 	// MissingServerStateReject ends it: the request continues with a fresh
 	// session.
 	MissingServerStateReject MissingServerState = "reject"
-	// MissingServerStateAllow keeps it, with empty server state.
+	// MissingServerStateAllow keeps it, with empty server state: also one that was
+	// ended more than a minute ago, for whoever has kept its cookie.
 	MissingServerStateAllow MissingServerState = "allow"
 )
 

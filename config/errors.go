@@ -98,7 +98,8 @@ func findingsOf(err error) []Finding {
 	return nil
 }
 
-// show gives a value for a finding: in one line, and not too long.
+// show gives a value for a finding: in one line, and not too long. One that may
+// be a secret in the wrong place, such as a key or a data source name, is not shown.
 func show(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -107,6 +108,9 @@ func show(v any) string {
 		return formatDuration(v)
 	case string:
 		const most = 200
+		if _, err := ParseKey(v); err == nil || strings.Contains(v, "@") || strings.Contains(strings.ToLower(v), "password") {
+			return redacted
+		}
 		if len(v) > most {
 			return strconv.Quote(v[:most]) + "…"
 		}

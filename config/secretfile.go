@@ -52,7 +52,11 @@ func (l *loader) secretFile(path string, name *string, set bool,
 	}
 	finding := Finding{Path: path + "_file", Source: l.sources[path+"_file"]}
 	if set {
-		finding.Problem = path + " is set as well; there can be only one of the two"
+		also := path
+		if source := l.source(path); source != "" {
+			also += " (" + source + ")"
+		}
+		finding.Problem = also + " is set as well; there can be only one of the two"
 	} else if content, err := read(*name); err != nil {
 		finding.Problem = "cannot be read: " + reason(err) + "; it must be the name of a file, not the secret itself"
 		finding.Err = unnamed(err)

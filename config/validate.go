@@ -63,7 +63,7 @@ func (c *checks) cookie(cfg CookieConfig) {
 	c.require(len(cfg.Name) <= maxCookieName, "cookie.name", cfg.Name,
 		fmt.Sprintf("must have at most %d characters: name and value share the 4096 bytes of a cookie", maxCookieName))
 	c.require(!hasPrefix(cfg.Name), "cookie.name", cfg.Name,
-		"must not begin with a prefix; session.cookie.prefix adds it")
+		"must not begin with a prefix (__Host-, __Secure-, __Http- or Http-); session.cookie.prefix adds it")
 	c.require(cfg.Domain == "" || isDomain(cfg.Domain), "cookie.domain", cfg.Domain,
 		"must be a domain such as example.com, or empty")
 	c.require(isPath(cfg.Path), "cookie.path", cfg.Path,
@@ -167,11 +167,12 @@ func isToken(s string) bool {
 	}) < 0
 }
 
-// hasPrefix says whether a cookie's name begins with one of the prefixes;
-// browsers find them in any case.
+// hasPrefix says whether a cookie's name begins with one of the prefixes, which
+// browsers find in any case. There are also __Http- and __Host-Http-, for what
+// scripts cannot set.
 func hasPrefix(name string) bool {
-	for _, prefix := range []CookiePrefix{PrefixHost, PrefixSecure} {
-		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], string(prefix)) {
+	for _, prefix := range []string{string(PrefixHost), string(PrefixSecure), "__Http-", "Http-"} {
+		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
 			return true
 		}
 	}

@@ -304,7 +304,7 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 		},
 		{
 			"a name with its prefix", fromYAML("session: {cookie: {name: __host-id}}"),
-			`session.cookie.name (app.yaml:1): "__host-id": must not begin with a prefix; session.cookie.prefix adds it`,
+			`session.cookie.name (app.yaml:1): "__host-id": must not begin with a prefix (__Host-, __Secure-, __Http- or Http-); session.cookie.prefix adds it`,
 		},
 		{
 			"SameSite=None without Secure", fromYAML("session:\n  cookie:\n    same_site: none\n    secure: false"),
@@ -661,12 +661,12 @@ func TestE3_TheErrorOfASecretFileNamesTheFileAndNeverItsContent(t *testing.T) {
 		{
 			"keys and a file of keys",
 			[]string{"SESSION_COOKIE_KEYS=" + keyA, "SESSION_COOKIE_KEYS_FILE=" + empty},
-			"session.cookie.keys_file", "", "session.cookie.keys is set as well; there can be only one of the two",
+			"session.cookie.keys_file", "", "session.cookie.keys (SESSION_COOKIE_KEYS) is set as well; there can be only one of the two",
 		},
 		{
 			"a password and a file",
 			[]string{"SESSION_STORE_REDIS_PASSWORD=hush", "SESSION_STORE_REDIS_PASSWORD_FILE=" + short},
-			"session.store.redis.password_file", "", "session.store.redis.password is set as well; there can be only one of the two",
+			"session.store.redis.password_file", "", "session.store.redis.password (SESSION_STORE_REDIS_PASSWORD) is set as well; there can be only one of the two",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -763,6 +763,42 @@ func TestE2_ACookieHasNoDEL(t *testing.T) {
 		change(&cfg.Cookie)
 		if cfg.Validate() == nil {
 			t.Errorf("it is accepted in a %s", name)
+		}
+	}
+}
+
+// A secret that was put into the wrong field is not shown for it.
+func TestE2_ASecretInTheWrongPlaceIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, environ := range []string{
+		"SESSION_STORE_DRIVER=postgres://user:hunter2@db/shop",
+		"SESSION_STORE_SQL_TABLE=user:hunter2@tcp(db:3306)/shop",
+		"SESSION_STORE_SQL_DIALECT=host=db password=hunter2",
+		"SESSION_COOKIE_NAME=redis://:hunter2@redis:6379",
+		"SESSION_COOKIE_CRYPTO=" + keyA,
+		"SESSION_COOKIE_DOMAIN=" + keyA,
+	} {
+		got := findings(t, config.WithEnviron([]string{environ}))
+		if len(got) == 0 {
+			t.Errorf("%s is valid", environ)
+		}
+		for _, f := range got {
+			if text := f.String(); strings.Contains(text, "hunter2") || strings.Contains(text, keyA) {
+				t.Errorf("%s: %s", environ, text)
+			}
+		}
+	}
+}
+
+// Browsers keep what begins so from scripts, and drop a cookie that is not kept
+// from them.
+func TestE2_ANameIsNoPrefixToCome(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Http-x", "http-x", "__Http-x", "__Host-Http-x"} {
+		cfg := config.Default()
+		cfg.Cookie.Name = name
+		if err := cfg.Validate(); err == nil {
+			t.Errorf("%s is accepted", name)
 		}
 	}
 }
