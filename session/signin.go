@@ -109,7 +109,7 @@ func (s *Session) whose(ctx context.Context) (string, error) {
 
 // SignedInAt returns when the subject last signed in with this session, for
 // pages that ask for the password again when that is long ago (OWASP ASVS 5.0,
-// 7.5.3), in UTC and to the millisecond; the zero time if nobody is signed in.
+// 7.5.1), in UTC and to the millisecond; the zero time if nobody is signed in.
 func (s *Session) SignedInAt(ctx context.Context) (time.Time, error) {
 	if err := s.lock(); err != nil {
 		return time.Time{}, err
