@@ -344,6 +344,50 @@ func TestManyRemovalsWhileOthersWrite(t *testing.T) {
 	}
 }
 
+// sqlState is an error of PostgreSQL.
+type sqlState string
+
+func (e sqlState) Error() string    { return "an error" }
+func (e sqlState) SQLState() string { return string(e) }
+
+// The codes by which the engines say what is to be done. Some of them come up in
+// races alone, which no test can bring about at will.
+func TestWhatTheCodesOfTheEnginesMean(t *testing.T) {
+	t.Parallel()
+	again, refused := sqlstore.Verdict{Transient: true}, sqlstore.Verdict{Refused: true, ShowsData: true}
+	quotes, noTable := sqlstore.Verdict{ShowsData: true}, sqlstore.Verdict{MissingTable: true}
+	for _, row := range []struct {
+		dialect sqlstore.Dialect
+		err     error
+		want    sqlstore.Verdict
+	}{
+		{sqlstore.Postgres, sqlState("40001"), again},
+		{sqlstore.Postgres, sqlState("40P01"), again},
+		{sqlstore.Postgres, sqlState("22P02"), quotes},
+		{sqlstore.Postgres, sqlState("23505"), quotes},
+		{sqlstore.Postgres, sqlState("42P01"), noTable},
+		{sqlstore.Postgres, sqlState("57P01"), sqlstore.Verdict{}},
+		{sqlstore.Postgres, errors.New("Error 1213 (40001): Deadlock found"), sqlstore.Verdict{}},
+		{sqlstore.MySQL, errors.New("Error 1213 (40001): Deadlock found"), again},
+		{sqlstore.MySQL, errors.New("Error 1020 (HY000): Record has changed since last read"), again},
+		{sqlstore.MySQL, errors.New("Error 1690 (22003): BIGINT value is out of range"), refused},
+		{sqlstore.MySQL, errors.New("Error 1062 (23000): Duplicate entry"), quotes},
+		{sqlstore.MySQL, errors.New("Error 3140 (22032): Invalid JSON text"), quotes},
+		{sqlstore.MySQL, errors.New("Error 1146 (42S02): Table doesn't exist"), noTable},
+		{sqlstore.MySQL, errors.New("Error 1205 (HY000): Lock wait timeout"), sqlstore.Verdict{}},
+		{sqlstore.SQLite, errors.New("database is locked (5) (SQLITE_BUSY)"), again},
+		{sqlstore.SQLite, errors.New("database table is locked"), again},
+		{sqlstore.SQLite, errors.New("no such table: sessions"), noTable},
+		{sqlstore.SQLite, errors.New("disk I/O error"), sqlstore.Verdict{}},
+	} {
+		for _, err := range []error{row.err, fmt.Errorf("exec: %w", row.err)} {
+			if got := row.dialect.Judge(err); got != row.want {
+				t.Errorf("%s, %v: %+v, want %+v", row.dialect, err, got, row.want)
+			}
+		}
+	}
+}
+
 // A mark that a later version may come to know is corrupt for this one, which
 // can still delete it.
 func TestARowWithAnUnknownMarkCanBeDeleted(t *testing.T) {

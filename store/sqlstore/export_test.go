@@ -66,3 +66,12 @@ var SecretsOf = secretsOf
 
 // MaxBatch is how many rows one statement deletes at most.
 const MaxBatch = maxBatch
+
+// Verdict is what a Store makes of an engine's error.
+type Verdict struct{ Transient, Refused, ShowsData, MissingTable bool }
+
+// Judge gives the verdict of d on err.
+func (d Dialect) Judge(err error) Verdict {
+	code := d.codeOf(err)
+	return Verdict{d.transient(err), d.refused(err), d.showsData(code), d.missingTable(code)}
+}
