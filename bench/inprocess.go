@@ -130,7 +130,7 @@ func visit(l library, redis string, sessions int, measure func(s *site, cookies 
 	defer s.Close()
 	cookies := make([]string, sessions)
 	for i := range cookies {
-		cookies[i] = "session=none" // a floor has no sessions
+		cookies[i] = floorCookie
 		if l.hasSessions() {
 			if cookies[i], err = newCookie(s); err != nil {
 				return err

@@ -62,6 +62,18 @@ func TestEveryLibraryDoesWhatItIsMeasuredFor(t *testing.T) {
 	}
 }
 
+func TestAFloorIsSentACookieAsLongAsOurs(t *testing.T) {
+	t.Parallel()
+	s, err := ours()[0].Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if cookie, err := newCookie(s); err != nil || len(cookie) != len(floorCookie) {
+		t.Errorf("%q, which is not as long as %q, %v", cookie, floorCookie, err)
+	}
+}
+
 func TestALibraryThatLosesTheStateIsNoticed(t *testing.T) {
 	t.Parallel()
 	s, err := ours()[0].Open("")
