@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -64,13 +65,22 @@ func (m *measuring) requests() []step {
 			m.results.Requests = append(m.results.Requests, requestFigures{Library: l.Name, Backend: l.Backend, Scenario: sc})
 		}
 	}
-	return append(
+	var onRedis []library
+	for _, l := range libraries() {
+		if l.Backend == "redis" {
+			onRedis = append(onRedis, l)
+		}
+	}
+	return slices.Concat(
 		inTurn(1, libraries(), func(l library) step {
 			return step{"counting: " + l.Name, 0.5, func() error { return m.eachScenario(l, m.count) }}
 		}),
 		inTurn(m.RequestRounds, libraries(), func(l library) step {
-			return step{"timing: " + l.Name, float64(len(l.Scenarios)) * m.Request.Seconds() * 1.1, func() error { return m.eachScenario(l, m.time) }}
-		})...)
+			return step{"timing: " + l.Name, float64(len(l.Scenarios)) * m.Request.Seconds() * 0.9, func() error { return m.eachScenario(l, m.time) }}
+		}),
+		inTurn(m.RequestRounds, askRedis, func(sc scenario) step {
+			return step{"timing on Redis: " + string(sc), float64(len(onRedis)) * m.Request.Seconds() * 1.1, func() error { return m.timeTogether(onRedis, sc) }}
+		}))
 }
 
 // eachScenario calls f for each scenario of a library, with the session that it
@@ -106,14 +116,68 @@ func (m *measuring) count(l library, c *caller, figures *requestFigures) (err er
 	return err
 }
 
-// time adds how long a request takes.
-func (m *measuring) time(_ library, c *caller, figures *requestFigures) error {
+// askRedis are the scenarios that timeTogether times for libraries on Redis.
+var askRedis = scenarios[2:]
+
+// time adds how long a request takes, where timeTogether does not.
+func (m *measuring) time(l library, c *caller, figures *requestFigures) error {
+	if l.Backend == "redis" && slices.Contains(askRedis, figures.Scenario) {
+		return nil
+	}
 	if _, err := timed(c, m.Request/10); err != nil { // warms up
 		return err
 	}
 	nanos, err := timed(c, m.Request)
 	figures.Nanos = append(figures.Nanos, nanos)
 	return err
+}
+
+// turns is how many a library has in one round of timeTogether.
+const turns = 10
+
+// timeTogether adds how long a request of a scenario takes with each of the
+// libraries that have it, all of them open at once: the mean of short turns. For
+// some tenths of a second at a time, the system may run Redis where its clients run,
+// or elsewhere, which makes a request several times as fast, or as slow: so
+// that each library meets both.
+func (m *measuring) timeTogether(of []library, sc scenario) error {
+	if err := m.redis.flush(); err != nil {
+		return err
+	}
+	var all []*requestFigures
+	var callers []*caller
+	for _, l := range of {
+		i := slices.IndexFunc(m.results.Requests, func(f requestFigures) bool { return f.Library == l.Name && f.Scenario == sc })
+		if i < 0 {
+			continue
+		}
+		s, err := l.Open(m.servers.redis)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		cookies, err := newCookies(l, s, 1)
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.Name, err)
+		}
+		all, callers = append(all, &m.results.Requests[i]), append(callers, callerFor(s, sc, cookies[0]))
+	}
+	means := make([]float64, len(all))
+	for turn := range 1 + turns {
+		for i, c := range callers {
+			nanos, err := timed(c, m.Request/turns)
+			if err != nil {
+				return fmt.Errorf("%s: %w", all[i].Library, err)
+			}
+			if turn > 0 { // the first warms up
+				means[i] += nanos / turns
+			}
+		}
+	}
+	for i, f := range all {
+		f.Nanos = append(f.Nanos, means[i])
+	}
+	return nil
 }
 
 // visit opens a library for measure, over the Redis without sessions where it
@@ -128,16 +192,26 @@ func visit(l library, redis string, sessions int, measure func(s *site, cookies 
 		return err
 	}
 	defer s.Close()
+	cookies, err := newCookies(l, s, sessions)
+	if err != nil {
+		return err
+	}
+	return measure(s, cookies)
+}
+
+// newCookies are those of so many sessions of l, which s is a site of.
+func newCookies(l library, s *site, sessions int) ([]string, error) {
 	cookies := make([]string, sessions)
 	for i := range cookies {
 		cookies[i] = floorCookie
 		if l.hasSessions() {
+			var err error
 			if cookies[i], err = newCookie(s); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return measure(s, cookies)
+	return cookies, nil
 }
 
 func (l library) hasSessions() bool { return len(l.Scenarios) == len(scenarios) }
