@@ -36,6 +36,10 @@ type DatabaseServer struct {
 	*database
 }
 
+// For is the server for another test, such as a subtest: its methods end that one
+// when they fail.
+func (s *DatabaseServer) For(tb testing.TB) *DatabaseServer { return &DatabaseServer{tb, s.database} }
+
 func startDatabase(tb testing.TB, e engine, args []string) *DatabaseServer {
 	tb.Helper()
 	s := &DatabaseServer{tb, &database{engine: e}}

@@ -27,6 +27,10 @@ type RedisServer struct {
 	*redis
 }
 
+// For is the server for another test, such as a subtest: its methods end that one
+// when they fail.
+func (s *RedisServer) For(tb testing.TB) *RedisServer { return &RedisServer{tb, s.redis} }
+
 // Redis starts a redis-server that ends with the test. It keeps nothing on
 // disk; args are further settings as its command line takes them, such as
 // "--appendonly", "yes", "--appendfsync", "always".

@@ -63,6 +63,16 @@ func (s *SharedRedisCluster) Get(tb testing.TB) *RedisCluster {
 // Stop ends the cluster, if there is one. It is for TestMain, after the tests.
 func (s *SharedRedisCluster) Stop() { s.nodes.remove() }
 
+// For is the cluster for another test, such as a subtest: its methods end that one
+// when they fail.
+func (c *RedisCluster) For(tb testing.TB) *RedisCluster {
+	other := &RedisCluster{tb: tb}
+	for _, n := range c.Nodes {
+		other.Nodes = append(other.Nodes, n.For(tb))
+	}
+	return other
+}
+
 // Addrs gives the host and port of each node.
 func (c *RedisCluster) Addrs() []string {
 	addrs := make([]string, len(c.Nodes))

@@ -207,7 +207,7 @@ func TestC10_HistoriesWhileSlotsMoveAndMastersChange(t *testing.T) {
 	storetest.Histories(t, func(tb testing.TB) storetest.Harness {
 		return &harness{url: c.URL(), namespace: "session:", admin: newClient(tb, c.Addrs()...)}
 	}, storetest.HistoryOptions{Disturb: func(tb testing.TB, h storetest.Harness) {
-		names := h.(*harness).names(tb)
+		c, names := c.For(tb), h.(*harness).names(tb)
 		for _, name := range names[:min(len(names), 6)] {
 			slot := int(redisstore.Slot(name))
 			c.MoveSlot(slot, c.Master((slot+6000)%16384))

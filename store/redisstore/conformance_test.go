@@ -37,6 +37,7 @@ func TestC10_HistoriesWhileRedisIsKilled(t *testing.T) {
 	storetest.Histories(t, func(tb testing.TB) storetest.Harness {
 		return &harness{url: server.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr())}
 	}, storetest.HistoryOptions{Disturb: func(tb testing.TB, h storetest.Harness) {
+		server := server.For(tb)
 		for range 3 {
 			h.(*harness).awaitWork(tb)
 			server.Kill()

@@ -49,6 +49,7 @@ func TestC10_HistoriesWhileTheServerIsKilled(t *testing.T) {
 			server := e.start(t)
 			e.server = func(testing.TB) string { return server.Addr() }
 			storetest.Histories(t, e.newHarness, storetest.HistoryOptions{Clients: e.clients, Disturb: func(tb testing.TB, h storetest.Harness) {
+				server := server.For(tb)
 				for range 2 {
 					h.(*proxied).awaitWork(tb)
 					server.Kill()
