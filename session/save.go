@@ -24,8 +24,9 @@ var errAgain = errors.New("session: look again")
 // The error is one of
 // package store, with ErrEnded if another request has ended or renewed the
 // session meanwhile; ErrTooManySessions; ErrResponseStarted if what is to be
-// saved needs a cookie that can no longer be sent; or the error of a function
-// that [Field.Update] was given, which ran again.
+// saved needs a cookie that can no longer be sent; that of ctx, for which Sync
+// also waits while another save of the session is under way; or the error of a
+// function that [Field.Update] was given, which ran again.
 func (s *Session) Sync(ctx context.Context) error {
 	if !s.installed() {
 		return ErrNotInstalled
