@@ -190,6 +190,62 @@ func TestD2_ACookieOwedForANewIDDoesNotUndoALogin(t *testing.T) {
 	})
 }
 
+// Nor is it sent unasked where the TTL, which would have told, cannot be stored.
+func TestD2_ACookieOwedForANewIDIsNotSentWhileTheStoreIsAway(t *testing.T) {
+	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.State.TTLExtensionThreshold = 1 })
+	b := e.browser()
+	b.visit(write("k", "v"))
+	res := b.serve(then(signIn("ada"), func(ctx context.Context, s *session.Session) error {
+		err := s.Sync(ctx)
+		e.advance(time.Second)
+		e.spy.fail(errors.New("down"))
+		return err
+	}))
+	e.spy.fail(nil)
+	if res.StatusCode != http.StatusInternalServerError || b.setCookie(res) != nil {
+		t.Errorf("status %d, and the cookie %v", res.StatusCode, b.setCookie(res))
+	}
+}
+
+// A handler that knows of the end knows it after another Sync as well.
+func TestD2_AResetAndAnotherSyncGiveTheChangesUp(t *testing.T) {
+	e := newEnv(t)
+	b := e.browser()
+	b.visit(write("a", "1"))
+	tab := b.clone()
+	res := b.visit(then(write("b", "2"), func(context.Context, *session.Session) error {
+		tab.visit(cycle)
+		return nil
+	}, e.syncEnded, func(ctx context.Context, s *session.Session) error { return errors.Join(s.Reset(), s.Sync(ctx)) }))
+	b.wantCookie(res, noCookie)
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("status %d", res.StatusCode)
+	}
+	tab.wantRead("a", "1")
+}
+
+// What the session held is no longer the request's to see, whether a load or a
+// save finds out that it has ended.
+func TestD2_AfterSyncHasToldOfTheEndNothingIsThereToRead(t *testing.T) {
+	eachBackend(t, func(e *env) {
+		b := e.browser()
+		b.visit(then(signIn("ada"), write("a", "1"), writeClient("c", "1")))
+		tab := b.clone()
+		b.visit(then(load, write("b", "2"), func(context.Context, *session.Session) error {
+			tab.visit(invalidate)
+			return nil
+		}, e.syncEnded, func(ctx context.Context, s *session.Session) error {
+			keys, err := s.Keys(ctx)
+			held, err2 := s.Client().Keys(ctx)
+			subject, err3 := s.Subject(ctx)
+			if len(keys) != 1 || keys[0] != "b" || len(held) > 0 || subject != "" {
+				e.Errorf("it shows %q, %q and %q", keys, held, subject)
+			}
+			return errors.Join(err, err2, err3, s.Reset())
+		}))
+	})
+}
+
 // What a Sync has left to do is one question: may the cookie still go out.
 func TestASyncThatHasNothingToSaveAsksNothing(t *testing.T) {
 	e := newEnv(t)

@@ -146,6 +146,7 @@ type spy struct {
 	mu     sync.Mutex
 	made   []string
 	last   store.Key // of the record that was created or renewed last
+	loads  int       // that were answered
 	before func(op string) error
 }
 
@@ -201,6 +202,11 @@ func (s *spy) Load(ctx context.Context, key store.Key) (store.Record, error) {
 	if err := s.note("load"); err != nil {
 		return store.Record{}, err
 	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.loads++
+	}()
 	return s.Backend.Load(ctx, key)
 }
 

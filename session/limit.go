@@ -120,16 +120,17 @@ func signIns(entries []store.Entry) []signIn {
 
 // rank is the time of a sign-in. Where the oldest are to be evicted it is later
 // than that of every sign-in before, also of one on an instance whose clock is
-// ahead: all must agree about which are the newest.
-func (s *Session) rank(ctx context.Context, now int64) int64 {
+// ahead: all must agree about which are the newest. latest is false where it may
+// not be: then the sign-in evicts nobody, as that could be itself.
+func (s *Session) rank(ctx context.Context, now int64) (at int64, latest bool) {
 	if !s.m.limit.evicts() {
-		return now
+		return now, true
 	}
 	entries, err := s.m.store.ListBySubject(ctx, *s.subject)
 	if all := signIns(entries); err == nil && len(all) > 0 {
-		return max(now, all[0].at+1)
+		now = max(now, all[0].at+1)
 	}
-	return now
+	return now, err == nil
 }
 
 // evict ends the oldest sign-ins of a subject, once one more has been stored.

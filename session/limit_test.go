@@ -218,6 +218,58 @@ func TestATurnThatIsNeverGivenBack(t *testing.T) {
 	b.wantSubject("ada")
 }
 
+// A sign-in over a record that an attempt whose answer was lost has created counts
+// as any other.
+func TestALimitHoldsAfterACreateWhoseOutcomeIsNotKnown(t *testing.T) {
+	for _, policy := range []config.MaxSessionsPolicy{config.MaxSessionsEvictOldest, config.MaxSessionsDeny} {
+		t.Run(string(policy), func(t *testing.T) {
+			e := newEnv(t, atMost(1, policy))
+			syncInDoubt := e.losing()
+			b := e.browser()
+			res := b.visit(then(write("a", "1"), syncInDoubt, signIn("ada"), func(context.Context, *session.Session) error {
+				e.signedIn("ada") // takes the one place
+				return nil
+			}))
+			want := http.StatusOK
+			if policy == config.MaxSessionsDeny {
+				want = http.StatusConflict
+			}
+			if list := e.browser().devices("ada"); res.StatusCode != want || len(list) != 1 {
+				t.Errorf("status %d, and ada has %d sessions", res.StatusCode, len(list))
+			}
+		})
+	}
+}
+
+// A sign-in that could not ask which ones there are may seem older than they are:
+// it must not end itself.
+func TestASignInThatMayNotBeTheLatestEndsNobody(t *testing.T) {
+	for name, before := range map[string]handler{"new": nothing, "renewed": write("k", "v")} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, atMost(1, config.MaxSessionsEvictOldest))
+			m, err := session.NewManager(config.Default(), store.New(e.spy), session.WithClock(func() time.Time { return e.time().Add(time.Second) }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			(&browser{e: e, m: m}).visit(signIn("ada")) // on an instance whose clock is ahead
+			b := e.browser()
+			b.visit(before)
+			lists := 0
+			e.spy.intercept(func(op string) error {
+				if op == "list" {
+					if lists++; lists == 1 {
+						return errors.New("it will pass")
+					}
+				}
+				return nil
+			})
+			b.visit(signIn("ada"))
+			e.spy.intercept(nil)
+			b.wantSubject("ada")
+		})
+	}
+}
+
 func TestALimitNeedsAnIndexOfSubjects(t *testing.T) {
 	e := newEnv(t)
 	cfg := config.Default()

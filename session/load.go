@@ -67,21 +67,22 @@ func gone(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt)
 }
 
-// foundEnded says that another request has deleted or renewed the session.
+// foundEnded says that another request has deleted or renewed the session: what it
+// held is no longer this request's to see.
 func (s *Session) foundEnded(err error) {
 	s.ended = err
+	s.server.base, s.client.base, s.baseSubject = nil, nil, ""
 	s.m.telemetry.lost(err)
 	s.note(EventEndedUnder, s.id.key())
 	s.m.watches.end(s.id.key())
 }
 
-// endedUnder goes on after the session was deleted or renewed by another
-// request: what it held is no longer this request's to see.
+// endedUnder goes on after a load has found that the session was deleted or
+// renewed by another request.
 func (s *Session) endedUnder(err error) {
 	s.foundEnded(err)
 	s.server.disown()
 	s.client.disown()
-	s.baseSubject = ""
 }
 
 // lose goes on without the record, which cause says is missing: as a fresh

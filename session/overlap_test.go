@@ -310,6 +310,46 @@ func mayHaveBeenCreated(e *env) {
 	}
 }
 
+// Who signs in to it is told once, when that is stored.
+func TestARecordThatMayHaveBeenCreatedIsSignedInToOnce(t *testing.T) {
+	for name, before := range map[string]handler{"anonymous": nothing, "as somebody else": signIn("bob"), "as the same": signIn("ada")} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			syncInDoubt := e.losing()
+			b := e.browser()
+			b.visit(then(write("a", "1"), before, syncInDoubt, signIn("ada")))
+			b.wantSubject("ada")
+			if events := e.wantEvents(session.EventCreated, session.EventSignedIn); events[1].Subject != "ada" {
+				t.Errorf("%+v", events)
+			}
+		})
+	}
+}
+
+// Nor is it forgotten because the store refuses to create it again.
+func TestARecordThatMayHaveBeenCreatedIsTakenBackThoughTheStoreIsFull(t *testing.T) {
+	e := newEnv(t)
+	syncInDoubt := e.losing()
+	b := e.browser()
+	b.visit(then(signIn("ada"), syncInDoubt, func(ctx context.Context, s *session.Session) error {
+		e.spy.intercept(func(op string) error {
+			if op == "create" {
+				return store.ErrFull
+			}
+			return nil
+		})
+		defer e.spy.intercept(nil)
+		if err := s.Sync(ctx); !errors.Is(err, store.ErrFull) {
+			t.Errorf("Sync = %v", err)
+		}
+		return nil
+	}))
+	b.wantSubject("ada")
+	if n := len(b.devices("ada")); n != 1 {
+		t.Errorf("ada has %d sessions", n)
+	}
+}
+
 // Nor does what was never created keep a request from going on without it.
 func TestARecordThatWasNotCreatedNeedsNoTakingBack(t *testing.T) {
 	e := newEnv(t)

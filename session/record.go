@@ -41,9 +41,10 @@ func (s *Session) forgetRecord() {
 
 func (s *Session) renewRecord(ctx context.Context, now int64) error {
 	id, began, expires := newID(), min(s.began, now), s.expires // a clock may have gone back
-	signedIn := int64(0)
+	signedIn, latest := int64(0), false
 	if s.signingIn {
-		began, signedIn = now, s.rank(ctx, now)
+		began = now
+		signedIn, latest = s.rank(ctx, now)
 		expires = s.lifeEnd(now, began)
 	} else if later := s.extension(now); later != 0 {
 		expires = later
@@ -70,12 +71,15 @@ func (s *Session) renewRecord(ctx context.Context, now int64) error {
 		s.happened(Event{Kind: EventSignedOut, Key: from, Subject: before})
 	}
 	s.happened(Event{Kind: EventSignedIn, Key: to, From: from, Subject: s.baseSubject})
-	s.evict(ctx, s.baseSubject)
+	if latest {
+		s.evict(ctx, s.baseSubject)
+	}
 	return nil
 }
 
 func (s *Session) updateRecord(ctx context.Context, now int64) error {
-	ch, dirty := s.change(now, now) // a subject without a new ID signs in by an earlier attempt of this request
+	in := s.signingIn // to what an earlier attempt of this request has created
+	ch, dirty := s.change(now, now)
 	expires := s.expires
 	if later := s.extension(now); later != 0 {
 		expires = later
@@ -84,7 +88,7 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 	switch {
 	case dirty || ch.TTL != 0 || len(ch.Set) > 0:
 		if err := s.m.store.Update(ctx, s.id.key(), ch); err != nil {
-			if !dirty && !s.client.dirty() && !ended(err) && !gone(err) {
+			if !dirty && !s.client.dirty() && !s.owesCookie() && !ended(err) && !gone(err) {
 				s.m.logger.Warn("session: the TTL, or when the client was last seen, could not be stored; the response goes out without", zap.Error(err))
 				return nil
 			}
@@ -105,6 +109,9 @@ func (s *Session) updateRecord(ctx context.Context, now int64) error {
 		s.began, s.expires = min(s.began, now), expires
 	}
 	s.written(ch)
+	if in {
+		s.happened(Event{Kind: EventSignedIn, Key: s.id.key(), Subject: s.baseSubject})
+	}
 	return nil
 }
 
@@ -133,6 +140,9 @@ func (s *Session) wantsRecord() bool {
 
 func (s *Session) createRecord(ctx context.Context, now int64) error {
 	again := s.offered != rawID{}
+	if again && s.signingIn && s.m.limit.most > 0 {
+		return s.withdraw(ctx) // so that the sign-in is counted as any other
+	}
 	if !again {
 		s.offered = newID()
 	}
@@ -146,13 +156,16 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 		CreatedAt: time.UnixMilli(now),
 		TTL:       milliseconds(expires - now),
 	}
+	latest := false
 	if s.subject != nil {
+		signedIn := int64(0)
+		signedIn, latest = s.rank(ctx, now)
 		rec.Subject = *s.subject
-		rec.State = with(rec.State, visitKey, s.newVisit(now, s.rank(ctx, now)).text())
+		rec.State = with(rec.State, visitKey, s.newVisit(now, signedIn).text())
 	}
 	key := id.key()
 	err := s.create(ctx, key, rec)
-	if inDoubt(err) || again && errors.As(err, new(*untried)) {
+	if inDoubt(err) || again && err != nil && !errors.Is(err, store.ErrDuplicateKey) {
 		return err // offered is tried again, so that no record is left that nobody can reach
 	}
 	s.offered = rawID{}
@@ -165,10 +178,12 @@ func (s *Session) createRecord(ctx context.Context, now int64) error {
 	s.begun, s.began, s.expires = true, began, expires
 	s.m.watches.move(s.watching, key)
 	s.happened(Event{Kind: EventCreated, Key: key, Subject: rec.Subject})
-	if rec.Subject != "" {
+	if rec.Subject != "" && !taken {
 		s.visit = rec.State[visitKey]
 		s.happened(Event{Kind: EventSignedIn, Key: key, Subject: rec.Subject})
-		s.evict(ctx, rec.Subject)
+		if latest {
+			s.evict(ctx, rec.Subject)
+		}
 	}
 	if taken { // by the earlier attempt, with what there was to write then
 		subject := rec.Subject // rec itself stays on the stack

@@ -43,7 +43,7 @@ func (s *Session) Sync(ctx context.Context) error {
 	}
 	s.open()
 	err := s.save(ctx)
-	s.told = ended(err)
+	s.told = s.told || ended(err)
 	return err
 }
 

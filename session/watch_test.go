@@ -91,9 +91,8 @@ func TestAStreamEndsAtOnceOnTheSameInstance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachBackend(t, func(e *env) {
 				b, bystander := e.signedIn("ada"), e.signedIn("bob")
-				e.calls()
-				st, other := b.stream(), bystander.stream()
-				e.awaitCalls("load", 2) // both have asked, and ask again in an hour
+				streams := e.streams(b, bystander)
+				st, other := streams[0], streams[1]
 				b.visit(write("k", "v"))
 				st.wantOpen("after a write")
 				end(e, b.clone())
@@ -137,6 +136,28 @@ func TestAStreamEndsWhenItsSessionExpires(t *testing.T) {
 		e.advance(5 * time.Hour)
 		st.wantEnd("an expired session")
 	}, watching(10*time.Millisecond))
+}
+
+// streams opens a stream of each, and waits until all have asked: they ask again
+// when their watch_interval is over.
+func (e *env) streams(of ...*browser) (all []*stream) {
+	e.Helper()
+	answered := func() int {
+		e.spy.mu.Lock()
+		defer e.spy.mu.Unlock()
+		return e.spy.loads
+	}
+	before := answered()
+	for _, b := range of {
+		all = append(all, b.stream())
+	}
+	testkit.Eventually(e, func() error {
+		if answered() < before+len(of) {
+			return errors.New("they have not asked")
+		}
+		return nil
+	})
+	return all
 }
 
 // awaitCalls waits until the backend was asked so often.
@@ -449,9 +470,7 @@ func TestAWatchOutlivesAPanicOfTheBackend(t *testing.T) {
 func TestAStreamEndsAtOnceWhenItsRecordIsFoundGone(t *testing.T) {
 	eachBackend(t, func(e *env) {
 		b := e.signedIn("ada")
-		e.calls()
-		st := b.stream()
-		e.awaitCalls("load", 1) // the stream has asked, and asks again in an hour
+		st := e.streams(b)[0]
 		if err := e.spy.Backend.Delete(t.Context(), b.key()); err != nil {
 			t.Fatal(err)
 		}
