@@ -181,6 +181,7 @@ func TestAPasswordThatIsACommonWordHidesNoError(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{"sessions", "postgres", "parse", "e", "re"} {
 		role := "with_" + password
+		run(t, pgx.db(t), "DROP ROLE IF EXISTS "+role)
 		run(t, pgx.db(t), "CREATE ROLE "+role+" LOGIN PASSWORD '"+password+"'")
 		name := strings.Replace(testserver.PostgresURL(postgres.Get(t).Addr()),
 			testserver.DatabaseUser+":"+testserver.DatabasePassword+"@", role+":"+password+"@", 1)
