@@ -150,18 +150,31 @@ func TestD2_AHandlerThatKnowsOfTheEndAnswersAfterAReset(t *testing.T) {
 	})
 }
 
-// A sign-out means the session that goes on elsewhere, too.
-func TestD2_ASignOutAfterSyncHasToldOfARenewalSaysThatTheSessionGoesOn(t *testing.T) {
-	e := newEnv(t)
-	b := e.browser()
-	b.visit(write("a", "1"))
-	tab := b.clone()
-	res := b.visit(then(write("b", "2"), func(context.Context, *session.Session) error {
-		tab.visit(cycle)
-		return nil
-	}, e.syncEnded, invalidate))
-	if res.StatusCode != http.StatusConflict {
-		t.Errorf("status %d", res.StatusCode)
+// A Reset gives the changes up, whatever Sync is asked afterwards. A sign-out
+// means the session that goes on elsewhere, too.
+func TestD2_WhatFollowsASyncThatHasToldOfARenewal(t *testing.T) {
+	for name, row := range map[string]struct {
+		follow handler
+		status int
+	}{
+		"Reset, and Sync": {func(ctx context.Context, s *session.Session) error { return errors.Join(s.Reset(), s.Sync(ctx)) }, http.StatusOK},
+		"Invalidate":      {invalidate, http.StatusConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			b := e.browser()
+			b.visit(write("a", "1"))
+			tab := b.clone()
+			res := b.visit(then(write("b", "2"), func(context.Context, *session.Session) error {
+				tab.visit(cycle)
+				return nil
+			}, e.syncEnded, row.follow))
+			b.wantCookie(res, noCookie)
+			if res.StatusCode != row.status {
+				t.Errorf("status %d", res.StatusCode)
+			}
+			tab.wantRead("a", "1")
+		})
 	}
 }
 
@@ -205,23 +218,6 @@ func TestD2_ACookieOwedForANewIDIsNotSentWhileTheStoreIsAway(t *testing.T) {
 	if res.StatusCode != http.StatusInternalServerError || b.setCookie(res) != nil {
 		t.Errorf("status %d, and the cookie %v", res.StatusCode, b.setCookie(res))
 	}
-}
-
-// A handler that knows of the end knows it after another Sync as well.
-func TestD2_AResetAndAnotherSyncGiveTheChangesUp(t *testing.T) {
-	e := newEnv(t)
-	b := e.browser()
-	b.visit(write("a", "1"))
-	tab := b.clone()
-	res := b.visit(then(write("b", "2"), func(context.Context, *session.Session) error {
-		tab.visit(cycle)
-		return nil
-	}, e.syncEnded, func(ctx context.Context, s *session.Session) error { return errors.Join(s.Reset(), s.Sync(ctx)) }))
-	b.wantCookie(res, noCookie)
-	if res.StatusCode != http.StatusOK {
-		t.Errorf("status %d", res.StatusCode)
-	}
-	tab.wantRead("a", "1")
 }
 
 // What the session held is no longer the request's to see, whether a load or a
