@@ -23,7 +23,7 @@ func (s schema) advice(section, key string) string {
 // session.store.driver: nobody reads them.
 func dotted(top map[string]any, source func(path string) string) (findings []Finding) {
 	for _, key := range sortedKeys(top) {
-		if first, _, ok := strings.Cut(key, "."); ok && first == root {
+		if strings.HasPrefix(key, root+".") {
 			findings = append(findings, Finding{
 				Path: key, Source: source(key),
 				Problem: "is a single key that contains dots, and is ignored; nest it, with session as the outermost key",

@@ -13,18 +13,17 @@ import (
 
 // Refuse answers the request after a failed save.
 func (x *exchange) Refuse(w http.ResponseWriter, err error) {
-	x.core.m.answer(w, x.request, err, func() bool { return false })
+	if m := x.core.m; !m.answers(w, x.request, err) {
+		m.DefaultErrorHandler(w, x.request, err)
+	}
 }
 
-// answer answers with err. An ErrorHandler of the application's that writes
-// nothing must not make a 200 of it; elsewhere says whether it has answered
-// through another writer than w.
-func (m *Manager) answer(w http.ResponseWriter, r *http.Request, err error, elsewhere func() bool) {
+// answers has the ErrorHandler answer through w, and reports whether it did: one
+// of the application's that writes nothing must not make a 200 of err.
+func (m *Manager) answers(w http.ResponseWriter, r *http.Request, err error) bool {
 	watched := &watchedWriter{ResponseWriter: w}
 	m.handleError(watched, r, err)
-	if !watched.written && !elsewhere() {
-		m.DefaultErrorHandler(w, r, err)
-	}
+	return watched.written
 }
 
 // watchedWriter notes whether anything was written.
@@ -126,10 +125,14 @@ func HandleError(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	default:
 		disown(w.Header())
-		s.m.answer(w, r, err, func() bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.started
-		})
+		if s.m.answers(w, r, err) {
+			return
+		}
+		s.mu.Lock()
+		elsewhere := s.started // through a writer of a router's own
+		s.mu.Unlock()
+		if !elsewhere {
+			s.m.DefaultErrorHandler(w, r, err)
+		}
 	}
 }

@@ -21,12 +21,11 @@ var errAgain = errors.New("session: look again")
 // one too many, that is forgotten already. After the response has started, a
 // handler that learns of the end of its session from Sync can finish it as it likes.
 //
-// The error is one of
-// package store, with ErrEnded if another request has ended or renewed the
-// session meanwhile; ErrTooManySessions; ErrResponseStarted if what is to be
-// saved needs a cookie that can no longer be sent; that of ctx, for which Sync
-// also waits while another save of the session is under way; or the error of a
-// function that [Field.Update] was given, which ran again.
+// The error is one of package store, with ErrEnded if another request has ended
+// or renewed the session meanwhile; ErrTooManySessions; ErrResponseStarted if
+// what is to be saved needs a cookie that can no longer be sent; ErrClosed; that
+// of ctx, which also bounds how long Sync waits for another save of the session;
+// or the error of a function that [Field.Update] was given, which ran again.
 func (s *Session) Sync(ctx context.Context) error {
 	if !s.installed() {
 		return ErrNotInstalled
@@ -48,8 +47,9 @@ func (s *Session) Sync(ctx context.Context) error {
 }
 
 // save brings the store to where the session is. It is called between
-// lockSaving and unlockSaving. After an error the session may be saved again, and is then what it was, unless the outcome of a change that must
-// not happen twice is in doubt.
+// lockSaving and unlockSaving. After an error the session may be saved again, and
+// is then what it was, unless the outcome of a change that must not happen twice
+// is in doubt.
 func (s *Session) save(ctx context.Context) error {
 	if s.doubt != nil {
 		return s.doubt
@@ -114,15 +114,16 @@ func inDoubt(err error) bool {
 func (s *Session) saveOnce(ctx context.Context) error {
 	now := s.m.now()
 	s.asOf = now
-	switch {
-	case s.ended != nil && s.signingIn && s.record: // it stays ended until the sign-in has a record
-		cause := s.ended
+	switch cause := s.ended; {
+	case cause == nil:
+	case s.signingIn && s.record:
 		s.lose(cause)
-		s.ended = cause
+		s.ended = cause // until the sign-in has a record
 		return errAgain
-	case s.ended != nil && !s.signingIn && s.offered != rawID{}:
+	case s.signingIn:
+	case s.offered != rawID{}:
 		return s.withdraw(ctx)
-	case s.ended != nil && !s.signingIn:
+	default:
 		return s.endedOutcome()
 	}
 	if s.over(now) {

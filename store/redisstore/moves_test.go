@@ -307,7 +307,17 @@ func TestAnEntryLastsLongerThanItsRecordKnows(t *testing.T) {
 func TestTheLongestTTLIsEnteredOnce(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, shared.Get(t).Addr())
-	slow := &betweenClient{Client: client, after: 1, do: func() { time.Sleep(3 * time.Millisecond) }}
+	micros := func() int64 {
+		now, err := command(t, client, "TIME").AsIntSlice()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return now[0]*1_000_000 + now[1]
+	}
+	slow := &betweenClient{Client: client, after: 1, do: func() {
+		for begin := micros(); micros() < begin+3_000; { // until Redis sees that time has passed
+		}
+	}}
 	s := redisstore.New(slow, redisstore.WithNamespace(newNamespace())).AsCluster()
 	rec := record()
 	rec.Subject, rec.TTL = "ada", math.MaxInt64
