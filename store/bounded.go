@@ -19,6 +19,7 @@ type bounded struct {
 	mu    sync.Mutex
 	err   error         // why it has ended, nil if it has not
 	waits bool          // somebody waits for its end, and it is watched for
+	timed bool          // its deadline is
 	done  chan struct{} // nil before somebody asks for it
 	// leave ends the watch on the caller's context; nil where that never ends.
 	leave func() bool
@@ -45,8 +46,13 @@ func (b *bounded) Deadline() (time.Time, bool) {
 func (b *bounded) Done() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.watch()
+	return b.channel()
+}
+
+// channel gives what is closed when the context ends. It is called with b locked.
+func (b *bounded) channel() <-chan struct{} {
 	if b.done == nil {
-		b.watch()
 		if b.done = make(chan struct{}); b.err != nil {
 			close(b.done)
 		}
@@ -61,10 +67,37 @@ func (b *bounded) watch() {
 		return
 	}
 	b.waits = true
-	b.all.add(b)
+	b.time()
 	if b.caller.Done() != nil {
 		b.leave = context.AfterFunc(b.caller, func() { b.end(b.caller.Err()) })
 	}
+}
+
+// time makes the context end at its deadline. It is called with b locked.
+func (b *bounded) time() {
+	if !b.timed {
+		b.timed = true
+		b.all.add(b)
+	}
+}
+
+// Wait returns nil when answered is closed, and the error of the context when that
+// ends. It is what a select of both does, for less: nothing has to tell this
+// context of the end of the caller's.
+func (b *bounded) Wait(answered <-chan struct{}) error {
+	b.mu.Lock()
+	if b.err == nil {
+		b.time()
+	}
+	done := b.channel()
+	b.mu.Unlock()
+	select {
+	case <-answered:
+		return nil
+	case <-done:
+	case <-b.caller.Done():
+	}
+	return b.Err()
 }
 
 // Err says why the context has ended, nil if it has not.
@@ -99,13 +132,12 @@ func (b *bounded) finish(err error) {
 		return
 	}
 	b.err = err
-	if !b.waits {
-		return
-	}
 	if b.done != nil {
 		close(b.done)
 	}
-	b.all.remove(b)
+	if b.timed {
+		b.all.remove(b)
+	}
 	if b.leave != nil {
 		b.leave()
 	}

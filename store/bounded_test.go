@@ -288,3 +288,92 @@ func TestC8_ACallThatIsOverLeavesNothingBehind(t *testing.T) {
 		t.Errorf("after the call: %d watched, %d wait for its caller", n, waiting)
 	}
 }
+
+// waiter is what a backend may ask of the context of a call.
+type waiter interface {
+	Wait(answered <-chan struct{}) error
+}
+
+// A backend can wait for an answer or the end of the context in one step.
+func TestC8_WhatWaitsForAnAnswerEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		first func(ctx context.Context) // before it waits
+		ends  func(answered chan struct{}, leave context.CancelFunc)
+		want  error
+		after time.Duration
+	}{
+		"answered":                {nil, func(answered chan struct{}, _ context.CancelFunc) { close(answered) }, nil, 0},
+		"the caller goes":         {nil, func(_ chan struct{}, leave context.CancelFunc) { leave() }, context.Canceled, 0},
+		"the time is over":        {nil, func(chan struct{}, context.CancelFunc) {}, context.DeadlineExceeded, time.Second},
+		"the time, and Done read": {func(ctx context.Context) { ctx.Done() }, func(chan struct{}, context.CancelFunc) {}, context.DeadlineExceeded, time.Second},
+		"the caller, and Done read": {
+			func(ctx context.Context) { ctx.Done() },
+			func(_ chan struct{}, leave context.CancelFunc) { leave() },
+			context.Canceled, 0,
+		},
+		"the time was over": {func(context.Context) { time.Sleep(2 * time.Second) }, func(chan struct{}, context.CancelFunc) {}, context.DeadlineExceeded, 2 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			caller, leave := context.WithCancel(t.Context())
+			defer leave()
+			begin := time.Now()
+			during(caller, func(ctx context.Context) {
+				answered := make(chan struct{})
+				outcome := make(chan error, 1)
+				if c.first != nil {
+					c.first(ctx)
+				}
+				go func() { outcome <- ctx.(waiter).Wait(answered) }()
+				synctest.Wait()
+				c.ends(answered, leave)
+				if err := <-outcome; !errors.Is(err, c.want) {
+					t.Errorf("%s: %v, want %v", name, err, c.want)
+				}
+				if took := time.Since(begin); took != c.after {
+					t.Errorf("%s: after %s, want %s", name, took, c.after)
+				}
+				if done := isDone(ctx); done != (c.want != nil) {
+					t.Errorf("%s: done is %v", name, done)
+				}
+			})
+		})
+	}
+}
+
+// What is asked for Done after it has waited ends with its caller all the same.
+func TestC8_ACallThatHasWaitedGoesOnBeingWatched(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		caller, leave := context.WithCancel(t.Context())
+		defer leave()
+		var kept <-chan struct{}
+		during(caller, func(ctx context.Context) {
+			answered := make(chan struct{})
+			close(answered)
+			if err := ctx.(waiter).Wait(answered); err != nil {
+				t.Errorf("wait: %v", err)
+			}
+			kept = ctx.Done()
+			if isDone(ctx) {
+				t.Error("it has ended with the answer")
+			}
+			leave()
+			synctest.Wait()
+			select {
+			case <-kept:
+			default:
+				t.Error("it has not ended with its caller")
+			}
+		})
+		during(t.Context(), func(ctx context.Context) {
+			answered := make(chan struct{})
+			close(answered)
+			_ = ctx.(waiter).Wait(answered)
+			time.Sleep(time.Second)
+			if !isDone(ctx) {
+				t.Error("it has not ended in time")
+			}
+		})
+	})
+}

@@ -26,11 +26,11 @@ type reply struct {
 }
 
 // call runs f, and returns when ctx ends. A call that is alone may have a
-// connection to itself, see [direct]. Others share one, and have a goroutine of
-// their own that may go on after ctx: the client itself does not always look at
-// the context, not while another caller is connecting, nor while its queue is full
-// because Redis hangs.
-func (s *Store) call(ctx context.Context, f attempt) reply {
+// connection to itself, see [direct]; others share one.
+func (s *Store) call(ctx context.Context, f attempt) reply { return s.callOrJoin(ctx, f, nil) }
+
+// callOrJoin is call, for a load that joins others where it is not alone.
+func (s *Store) callOrJoin(ctx context.Context, f attempt, load *plainLoad) reply {
 	if s.refused != nil {
 		return reply{err: s.refused}
 	}
@@ -46,16 +46,41 @@ func (s *Store) call(ctx context.Context, f attempt) reply {
 			}
 		}
 	}
-	if ctx.Done() == nil {
-		return s.attempt(ctx, f)
+	if load != nil {
+		if r := s.loads.do(load, s.client); !s.willPass(r.err) {
+			return r
+		}
 	}
-	done := make(chan reply, 1)
-	go func() { done <- s.attempt(ctx, f) }()
+	return s.apart(ctx, f)
+}
+
+// apart runs f in a goroutine of its own that may go on after ctx: the client
+// itself does not always look at the context, not while another caller is
+// connecting, nor while its queue is full because Redis hangs.
+func (s *Store) apart(ctx context.Context, f attempt) reply {
+	var r reply
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r = s.attempt(ctx, f)
+	}()
+	if err := wait(ctx, done); err != nil {
+		return reply{err: err}
+	}
+	return r
+}
+
+// wait returns nil when done is closed, and the error of ctx when that ends. The
+// contexts of [store.SessionStore] can do that themselves, for less.
+func wait(ctx context.Context, done <-chan struct{}) error {
+	if c, ok := ctx.(interface{ Wait(<-chan struct{}) error }); ok {
+		return c.Wait(done)
+	}
 	select {
-	case r := <-done:
-		return r
+	case <-done:
+		return nil
 	case <-ctx.Done():
-		return reply{err: ctx.Err()}
+		return ctx.Err()
 	}
 }
 

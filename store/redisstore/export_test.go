@@ -166,3 +166,15 @@ const (
 	FreshFor = freshFor
 	IdleFor  = idleFor
 )
+
+// Gather keeps loads together until send makes them one pipeline; joined is how
+// many there are. The first is one of ctx, for a key that is not there.
+func (s *Store) Gather(ctx context.Context) (joined func() int, send func()) {
+	s.loads.join(&plainLoad{ctx: ctx, store: s, name: "nothing"})
+	joined = func() int {
+		s.loads.mu.Lock()
+		defer s.loads.mu.Unlock()
+		return len(s.loads.open.loads) - 1
+	}
+	return joined, func() { s.loads.send(s.client) }
+}

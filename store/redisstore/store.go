@@ -26,7 +26,8 @@ type Store struct {
 	near      *nearCache
 	meters    metric.MeterProvider
 	direct    *direct // nil where there is none
-	refused   error   // why the client cannot be used; nil where it can
+	loads     batches
+	refused   error // why the client cannot be used; nil where it can
 }
 
 var (
@@ -47,7 +48,8 @@ func WithNamespace(prefix string) Option { return func(s *Store) { s.namespace =
 // single Redis, of a Redis Cluster or of Sentinel; one that is nil makes every
 // call fail with an error that says so. A client that sends reads to replicas
 // must not send scripts there; loads go where writes go, but for those of a near
-// cache, which has what the replicas have.
+// cache, which has what the replicas have. A hook of the client sees the loads of
+// one moment as one pipeline, with the values of the context of the first.
 //
 // A client with a ConnLifetime may send a write twice, when a connection that
 // has lived long enough gives no answer; the outcome of the second one is what
@@ -160,22 +162,15 @@ func (s *Store) loadByScript(ctx context.Context, key store.Key) (store.Record, 
 // and change their order.
 func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, error) {
 	name := s.name(key)
-	var head, left rueidis.RedisResult // of an answer, and not to be read without one
-	reply := s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
-		all := client.DoMulti(ctx, s.read("GETRANGE", name, "0", lastOfHead), s.along("PTTL", name), s.along("GET", name))
-		head, left = all[0], all[1]
-		if rueidis.IsRedisNil(all[2].Error()) {
-			return left
-		}
-		return all[2]
-	})
+	l := &plainLoad{ctx: ctx, store: s, name: name}
+	reply := s.callOrJoin(ctx, l.over, l)
 	if reply.err != nil {
 		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok {
 			return store.Record{}, errNotPlain // it may be of another type
 		}
 		return store.Record{}, reply.err
 	}
-	remaining, err := left.AsInt64()
+	remaining, err := l.answers[1].AsInt64()
 	if err != nil {
 		return store.Record{}, errNotPlain
 	}
@@ -183,13 +178,42 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 		return store.Record{}, store.ErrNotFound
 	}
 	value := text(reply.message)
-	if h, _ := head.ToString(); len(h) == 0 || h != value[:min(headSize, len(value))] {
+	if h, _ := l.answers[0].ToString(); len(h) == 0 || h != value[:min(headSize, len(value))] {
 		return store.Record{}, errNotPlain
 	}
 	if strings.HasPrefix(value, recordFormat) && !strings.HasPrefix(value, recordFormat+no) {
 		return store.Record{}, errNotPlain // the version is beyond the head
 	}
 	return readValue(reply.message, remaining)
+}
+
+// plainLoad is the commands of loadPlain and the answers to them.
+type plainLoad struct {
+	ctx     context.Context
+	store   *Store
+	name    string
+	answers []rueidis.RedisResult // none, where there are no answers
+}
+
+// plainCommands is how many there are.
+const plainCommands = 3
+
+func (l *plainLoad) commands(to []rueidis.Completed) []rueidis.Completed {
+	return append(to, l.store.read("GETRANGE", l.name, "0", lastOfHead), l.store.along("PTTL", l.name), l.store.along("GET", l.name))
+}
+
+// take keeps the answers, and returns the last one; where that is that there is
+// none, the time to live says so, too.
+func (l *plainLoad) take(answers []rueidis.RedisResult) rueidis.RedisResult {
+	l.answers = answers
+	if rueidis.IsRedisNil(answers[2].Error()) {
+		return answers[1]
+	}
+	return answers[2]
+}
+
+func (l *plainLoad) over(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
+	return l.take(client.DoMulti(ctx, l.commands(nil)...))
 }
 
 // lastOfHead is the index of the last byte of a head.

@@ -1,0 +1,237 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/rueidis"
+
+	"github.com/fxsession/sessions/internal/testkit"
+	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
+	"github.com/fxsession/sessions/store/redisstore"
+)
+
+// pipelines is a client that counts the pipelines it is given, and those that are
+// under way.
+type pipelines struct {
+	rueidis.Client
+	all, underWay atomic.Int64
+}
+
+func (c *pipelines) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+	c.all.Add(1)
+	c.underWay.Add(1)
+	defer c.underWay.Add(-1)
+	return c.Client.DoMulti(ctx, commands...)
+}
+
+// awaitJoined waits until so many loads are in the batch that the test gathers.
+func awaitJoined(t *testing.T, joined func() int, want int) {
+	t.Helper()
+	eventually(t, func() error {
+		if got := joined(); got != want {
+			return fmt.Errorf("%d loads have joined, want %d", got, want)
+		}
+		return nil
+	})
+}
+
+// Loads of the same time are one pipeline, and each gets what is under its own key.
+func TestLoadsOfTheSameTimeAreOnePipeline(t *testing.T) {
+	t.Parallel()
+	plain := newClient(t, shared.Get(t).Addr())
+	client := &pipelines{Client: plain}
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	want := map[store.Key]string{}
+	const each = 8
+	for i := range each {
+		rec := record("a", fmt.Sprint(i))
+		ended := key(100 + i)
+		for _, k := range []store.Key{key(i), ended} {
+			if err := s.Create(t.Context(), k, rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Delete(t.Context(), ended); err != nil {
+			t.Fatal(err)
+		}
+		want[key(i)] = fmt.Sprintf("version 1 for 1h: %d", i)
+		want[ended] = "ended"
+		want[key(200+i)] = store.ErrNotFound.Error()
+	}
+
+	joined, send := s.Gather(t.Context())
+	type loaded struct {
+		key  store.Key
+		what string
+	}
+	outcomes := make(chan loaded, len(want))
+	for k := range want {
+		go func() { outcomes <- loaded{k, shown(s.Load(t.Context(), k))} }()
+	}
+	awaitJoined(t, joined, len(want))
+	before := client.all.Load()
+	send()
+	for range want {
+		if got := testkit.Receive(t, "a load", outcomes); got.what != want[got.key] {
+			t.Errorf("load: %s, want %s", got.what, want[got.key])
+		}
+	}
+	if got := client.all.Load() - before; got != 1 {
+		t.Errorf("%d pipelines for %d loads, want 1", got, len(want))
+	}
+}
+
+// What is no record, and a key of another type, concern only who loads them.
+func TestALoadThatFailsLeavesOthersOfItsBatchAlone(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	command(t, client, "HSET", s.Namespace()+key(2).String(), "a", "1")
+	command(t, client, "SET", s.Namespace()+key(3).String(), "nonsense", "EX", "3600")
+
+	joined, send := s.Gather(t.Context())
+	var outcomes [3]<-chan error
+	for i := range outcomes {
+		outcomes[i] = testkit.Begin(func() error { _, err := s.Load(t.Context(), key(i+1)); return err })
+	}
+	awaitJoined(t, joined, len(outcomes))
+	send()
+	for i, want := range []error{nil, store.ErrCorrupt, store.ErrCorrupt} {
+		if err := testkit.Receive(t, "a load", outcomes[i]); !errors.Is(err, want) {
+			t.Errorf("load %d: %v, want %v", i+1, err, want)
+		}
+	}
+}
+
+// C8: who gives up leaves the others of a batch waiting, and does not wait for
+// them.
+func TestC8_ALoadLeavesItsBatchWithItsContext(t *testing.T) {
+	t.Parallel()
+	proxy := testserver.NewProxy(t, shared.Get(t).Addr())
+	backend := redisstore.New(newClient(t, proxy.Addr()), redisstore.WithNamespace(newNamespace()))
+	if err := backend.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	bounded := store.New(backend, store.WithTimeout(tooLate))
+	for name, load := range map[string]func(context.Context, store.Key) (store.Record, error){
+		"with a context of its own":        backend.Load,
+		"with the context of SessionStore": bounded.Load,
+	} {
+		t.Run(name, func(t *testing.T) {
+			joined, send := backend.Gather(t.Context())
+			ctx, cancel := context.WithCancel(t.Context())
+			leaves := testkit.Begin(func() error { _, err := load(ctx, key(1)); return err })
+			stays := testkit.Begin(func() error { _, err := load(t.Context(), key(1)); return err })
+			awaitJoined(t, joined, 2)
+			proxy.Stall()
+			go send()
+			cancel()
+			if err := testkit.Receive(t, "the end of a load whose context ended", leaves); !errors.Is(err, context.Canceled) {
+				t.Errorf("load: %v, want context.Canceled", err)
+			}
+			select {
+			case err := <-stays:
+				t.Errorf("the other one ended, too: %v", err)
+			default:
+			}
+			proxy.Resume()
+			if err := testkit.Receive(t, "the other load", stays); err != nil {
+				t.Errorf("the other load: %v", err)
+			}
+		})
+	}
+}
+
+// C8: the client repeats a pipeline for as long as somebody waits for it, and no
+// longer.
+func TestC8_ABatchThatNobodyWaitsForEnds(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t)
+	client := &pipelines{Client: newClient(t, server.Addr())} // which tries again and again
+	s := redisstore.New(client)
+	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	first, leaveFirst := context.WithCancel(t.Context())
+	second, leaveSecond := context.WithCancel(t.Context())
+	defer leaveSecond()
+	joined, send := s.Gather(first)
+	load := testkit.Begin(func() error { _, err := s.Load(second, key(1)); return err })
+	awaitJoined(t, joined, 1)
+	go send()
+	leaveFirst()
+	server.Start()
+	// The second still waits, and the record is gone with the server.
+	if err := testkit.Receive(t, "the load of the one that waits", load); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("load: %v, want ErrNotFound", err)
+	}
+
+	server.Kill()
+	joined, send = s.Gather(first)
+	load = testkit.Begin(func() error { _, err := s.Load(second, key(1)); return err })
+	awaitJoined(t, joined, 1)
+	go send()
+	eventually(t, func() error {
+		if client.underWay.Load() == 0 {
+			return errors.New("the batch is not under way")
+		}
+		return nil
+	})
+	leaveSecond()
+	if err := testkit.Receive(t, "the load that gives up", load); !errors.Is(err, context.Canceled) {
+		t.Errorf("load: %v, want context.Canceled", err)
+	}
+	eventually(t, func() error {
+		if n := client.underWay.Load(); n != 0 {
+			return fmt.Errorf("%d pipelines are under way, which nobody waits for", n)
+		}
+		return nil
+	})
+}
+
+// Many loads at once, each with its own key, find their own records.
+func TestManyLoadsAtOnceFindTheirOwnRecords(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]*redisstore.Store{
+		"over a client of the application": redisstore.New(newClient(t, shared.Get(t).Addr()), redisstore.WithNamespace(newNamespace())),
+		"over a client of its own":         open(t, redisstore.Connection{URL: shared.Get(t).URL()}, redisstore.WithNamespace(newNamespace())),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const readers, each = 32, 50
+			outcomes := make(chan error, readers)
+			for n := range readers {
+				if err := s.Create(t.Context(), key(n), record("a", fmt.Sprint(n))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for n := range readers {
+				go func() {
+					outcomes <- func() error {
+						want := fmt.Sprintf("version 1 for 1h: %d", n)
+						for range each {
+							if got := shown(s.Load(t.Context(), key(n))); got != want {
+								return fmt.Errorf("%s, want %s", got, want)
+							}
+						}
+						return nil
+					}()
+				}()
+			}
+			for range readers {
+				if err := testkit.Receive(t, "a reader", outcomes); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
