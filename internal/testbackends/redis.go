@@ -80,16 +80,6 @@ func (h *redis) Advance(tb testing.TB, d time.Duration) {
 		tb.Fatalf("connect to redis: %v", err)
 	}
 	defer client.Close()
-	const age = `
-		local cursor = '0'
-		repeat
-			local page = redis.call('SCAN', cursor, 'MATCH', ARGV[1] .. '*', 'COUNT', 1000)
-			cursor = page[1]
-			for _, key in ipairs(page[2]) do
-				local left = redis.call('PTTL', key)
-				if left >= 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[2])) end
-			end
-		until cursor == '0'`
 	for _, node := range client.Nodes() {
 		role, err := node.Do(tb.Context(), node.B().Role().Build()).ToArray()
 		if err != nil {
@@ -98,9 +88,20 @@ func (h *redis) Advance(tb testing.TB, d time.Duration) {
 		if is, _ := role[0].ToString(); is != "master" {
 			continue // it has what its master has
 		}
-		cmd := node.B().Eval().Script(age).Numkeys(0).Arg(h.namespace, fmt.Sprint(d.Milliseconds())).Build()
-		if err := node.Do(tb.Context(), cmd).Error(); err != nil && !rueidis.IsRedisNil(err) {
-			tb.Fatalf("advance redis: %v", err)
+		for page := (rueidis.ScanEntry{}); ; {
+			scan := node.B().Scan().Cursor(page.Cursor).Match(h.namespace + "*").Count(1000).Build()
+			if page, err = node.Do(tb.Context(), scan).AsScanEntry(); err != nil {
+				tb.Fatalf("advance redis: %v", err)
+			}
+			for _, key := range page.Elements {
+				cmd := node.B().Eval().Script(testserver.Age).Numkeys(1).Key(key).Arg(fmt.Sprint(d.Milliseconds())).Build()
+				if err := node.Do(tb.Context(), cmd).Error(); err != nil && !rueidis.IsRedisNil(err) {
+					tb.Fatalf("advance redis: %v", err)
+				}
+			}
+			if page.Cursor == 0 {
+				break
+			}
 		}
 	}
 }

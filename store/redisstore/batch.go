@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"sync"
@@ -8,21 +9,29 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// batches make one pipeline of the plain loads that come at about the same time:
-// fewer goroutines are woken, and Redis reads and writes less often, than with a
-// pipeline for each. No load waits for others to come.
+// batches make one command of the plain loads that come at about the same time:
+// fewer goroutines are woken, and Redis has less to do, than with a command for
+// each. No load waits for others to come.
 type batches struct {
 	mu   sync.Mutex
 	open *batch // which loads may join; nil where there is none
 }
 
-// batch is also the context of its pipeline, and shows the client what [ending]
+// mostLoads is how many loads a batch may have: Redis does nothing else while it
+// collects their records.
+const mostLoads = 64
+
+// batch is also the context of its command, and shows the client what [ending]
 // does: that it has ended, which is when nobody waits for it any more. Its values are
 // those of the first load.
 type batch struct {
-	loads   []*plainLoad
-	answers []rueidis.RedisResult // to the commands of all loads
-	done    chan struct{}         // closed when there are answers
+	loads []*plainLoad
+	done  chan struct{} // closed when there is what follows
+	now   int64         // see plainLoad
+	// values are what is under the names of the loads. There is none, which is not
+	// plain, where there is nothing, as well as where it is of another type.
+	values []rueidis.RedisMessage
+	err    error
 	ending
 }
 
@@ -31,12 +40,16 @@ type batch struct {
 func (b *batches) do(l *plainLoad, client rueidis.Client) reply {
 	joined, place := b.join(l)
 	if place == 0 {
-		go b.send(client)
+		go b.send(joined, client)
 	}
 	if err := wait(l.ctx, joined.done); err != nil {
 		return reply{err: err}
 	}
-	return newReply(l.take(joined.answers[place*plainCommands:]))
+	if joined.err != nil {
+		return reply{err: joined.err}
+	}
+	l.now = joined.now
+	return reply{message: joined.values[place]}
 }
 
 // join puts l into the batch that is open, and says at which place. Who is at the
@@ -47,24 +60,42 @@ func (b *batches) join(l *plainLoad) (joined *batch, place int) {
 	if b.open == nil {
 		b.open = &batch{done: make(chan struct{}), ending: ending{l.ctx}}
 	}
-	b.open.loads = append(b.open.loads, l)
-	return b.open, len(b.open.loads) - 1
+	joined, place = b.open, len(b.open.loads)
+	joined.loads = append(joined.loads, l)
+	if len(joined.loads) == mostLoads {
+		b.open = nil
+	}
+	return joined, place
 }
 
-// send closes the batch, after the goroutines that can run now: they may have
-// something for it.
-func (b *batches) send(client rueidis.Client) {
+// send closes a batch, after the goroutines that can run now, which may have
+// something for it, and does it.
+func (b *batches) send(closed *batch, client rueidis.Client) {
 	runtime.Gosched()
 	b.mu.Lock()
-	closed := b.open
-	b.open = nil
-	b.mu.Unlock()
-	commands := make([]rueidis.Completed, 0, plainCommands*len(closed.loads))
-	for _, l := range closed.loads {
-		commands = l.commands(commands)
+	if b.open == closed {
+		b.open = nil
 	}
-	closed.answers = client.DoMulti(closed, commands...)
+	b.mu.Unlock()
+	closed.do(client)
 	close(closed.done)
+}
+
+func (b *batch) do(client rueidis.Client) {
+	names := make([]string, len(b.loads))
+	for i, l := range b.loads {
+		names[i] = l.name
+	}
+	s := b.loads[0].store
+	both := client.DoMulti(b, s.read("MGET", names[0], names[1:]...), s.time())
+	if b.err = cmp.Or(newReply(both[0]).err, newReply(both[1]).err); b.err != nil {
+		return
+	}
+	now, ok := readTime(both[1])
+	values, _ := both[0].ToArray()
+	if b.now, b.values = now, values; !ok || len(values) != len(names) {
+		b.err = errNotPlain
+	}
 }
 
 // Err is nil as long as somebody waits.

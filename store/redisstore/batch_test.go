@@ -86,6 +86,35 @@ func TestLoadsOfTheSameTimeAreOnePipeline(t *testing.T) {
 	}
 }
 
+// A batch has a limit, and what comes after does not wait for it.
+func TestABatchThatIsFullTakesNoMore(t *testing.T) {
+	t.Parallel()
+	s := redisstore.New(newClient(t, shared.Get(t).Addr()), redisstore.WithNamespace(newNamespace()))
+	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	load := func() error { _, err := s.Load(t.Context(), key(1)); return err }
+	joined, send := s.Gather(t.Context())
+	const room = redisstore.MostLoads - 1
+	var outcomes [room]<-chan error
+	for i := range outcomes {
+		outcomes[i] = testkit.Begin(load)
+	}
+	awaitJoined(t, joined, room)
+	if err := testkit.Receive(t, "a load that is one too many", testkit.Begin(load)); err != nil {
+		t.Errorf("load: %v", err)
+	}
+	if got := joined(); got != room {
+		t.Errorf("there are %d loads in the batch, want %d", got, room)
+	}
+	send()
+	for _, outcome := range outcomes {
+		if err := testkit.Receive(t, "a load of a full batch", outcome); err != nil {
+			t.Errorf("load: %v", err)
+		}
+	}
+}
+
 // What is no record, and a key of another type, concern only who loads them.
 func TestALoadThatFailsLeavesOthersOfItsBatchAlone(t *testing.T) {
 	t.Parallel()
@@ -108,6 +137,52 @@ func TestALoadThatFailsLeavesOthersOfItsBatchAlone(t *testing.T) {
 		if err := testkit.Receive(t, "a load", outcomes[i]); !errors.Is(err, want) {
 			t.Errorf("load %d: %v, want %v", i+1, err, want)
 		}
+	}
+}
+
+// garbled is a client that asks something else in place of a command.
+type garbled struct {
+	rueidis.Client
+	command string
+}
+
+func (c *garbled) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+	for i, cmd := range commands {
+		if cmd.Commands()[0] == c.command {
+			commands[i] = c.B().Arbitrary("MGET").Keys("nothing", "nothing").Build()
+		}
+	}
+	return c.Client.DoMulti(ctx, commands...)
+}
+
+// Whatever Redis answers to a plain load, it is read, or the script is asked.
+func TestAnAnswerThatIsNoneToALoad(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"GET", "MGET", "TIME"} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			client := &garbled{newClient(t, shared.Get(t).Addr()), command}
+			s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+			if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+				t.Fatal(err)
+			}
+			const want = "version 1 for 1h: 1"
+			joined, send := s.Gather(t.Context())
+			outcomes := make(chan string, 2)
+			for range cap(outcomes) {
+				go func() { outcomes <- shown(s.Load(t.Context(), key(1))) }()
+			}
+			awaitJoined(t, joined, cap(outcomes))
+			send()
+			for range cap(outcomes) {
+				if got := testkit.Receive(t, "a load in a batch", outcomes); got != want {
+					t.Errorf("load in a batch: %s", got)
+				}
+			}
+			if got := shown(s.LoadAlone(t.Context(), key(1))); got != want {
+				t.Errorf("load alone: %s", got)
+			}
+		})
 	}
 }
 

@@ -107,7 +107,7 @@ func readAnswer(message rueidis.RedisMessage) answer {
 	case answerIndex:
 		if len(parts) == 3 {
 			ms, _ := parts[2].AsInt64()
-			a.subject, a.ttl = part(1), time.Duration(ms)*time.Millisecond
+			a.subject, a.ttl = part(1), ofMilliseconds(ms)
 		}
 	case answerMoving:
 		a.move = move{to: part(1), from: part(2), name: part(3)}

@@ -109,15 +109,7 @@ func cutConnections(tb testing.TB, h storetest.Harness) {
 func (h *harness) Advance(tb testing.TB, d time.Duration) {
 	tb.Helper()
 	for _, name := range h.names(tb) {
-		left, err := command(tb, h.admin, "PTTL", name).AsInt64()
-		if err != nil {
-			tb.Fatalf("pttl: %v", err)
-		}
-		// PEXPIRE removes what has nothing left; -1 is a key that never
-		// expires and -2 one that is gone.
-		if left >= 0 {
-			command(tb, h.admin, "PEXPIRE", name, strconv.FormatInt(left-d.Milliseconds(), 10))
-		}
+		command(tb, h.admin, "EVAL", testserver.Age, "1", name, strconv.FormatInt(d.Milliseconds(), 10))
 	}
 }
 

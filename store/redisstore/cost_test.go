@@ -26,7 +26,7 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 		do       func(n int) error
 	}{
 		{"create", 1, func(n int) error { return s.Create(t.Context(), key(2*n), record("c", `1`)) }},
-		{"load", 3, func(n int) error { _, err := s.Load(t.Context(), key(2*n)); return err }},
+		{"load", 2, func(n int) error { _, err := s.Load(t.Context(), key(2*n)); return err }},
 		{"update", 1, func(n int) error { return s.Update(t.Context(), key(2*n), ch) }},
 		{"update of a TTL", 1, func(n int) error { return s.UpdateTTL(t.Context(), key(2*n), time.Hour) }},
 		{"change key", 1, func(n int) error { return s.ChangeKey(t.Context(), key(2*n), key(2*n+1), ch) }},

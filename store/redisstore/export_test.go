@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -52,6 +53,16 @@ var Dial = dial
 
 // Slot gives the slot of a key.
 var Slot = slot
+
+// LoadAlone is how a record is loaded over the client by who is alone.
+func (s *Store) LoadAlone(ctx context.Context, key store.Key) (store.Record, error) {
+	l := &plainLoad{ctx: ctx, store: s, name: s.name(key)}
+	rec, err := l.read(newReply(l.over(ctx, s.client)))
+	if errors.Is(err, errNotPlain) {
+		return s.loadByScript(ctx, key)
+	}
+	return rec, err
+}
 
 // LoadByScript is how records are loaded where plain commands do not do.
 func (s *Store) LoadByScript(ctx context.Context, key store.Key) (store.Record, error) {
@@ -167,14 +178,17 @@ const (
 	IdleFor  = idleFor
 )
 
+// MostLoads is how many loads a batch may have.
+const MostLoads = mostLoads
+
 // Gather keeps loads together until send makes them one pipeline; joined is how
 // many there are. The first is one of ctx, for a key that is not there.
 func (s *Store) Gather(ctx context.Context) (joined func() int, send func()) {
-	s.loads.join(&plainLoad{ctx: ctx, store: s, name: "nothing"})
+	batch, _ := s.loads.join(&plainLoad{ctx: ctx, store: s, name: "nothing"})
 	joined = func() int {
 		s.loads.mu.Lock()
 		defer s.loads.mu.Unlock()
-		return len(s.loads.open.loads) - 1
+		return len(batch.loads) - 1
 	}
-	return joined, func() { s.loads.send(s.client) }
+	return joined, func() { s.loads.send(batch, s.client) }
 }

@@ -116,7 +116,7 @@ func readDeparture(message rueidis.RedisMessage, asked time.Time) (departure, bo
 	left, err1 := all[1].AsInt64()
 	version, err2 := all[2].AsInt64()
 	return departure{
-		expires: asked.Add(time.Duration(left) * time.Millisecond),
+		expires: asked.Add(ofMilliseconds(left)),
 		version: strconv.FormatInt(version, 10),
 		subject: text(all[3]),
 		record:  text(all[4]),

@@ -24,7 +24,7 @@ import (
 const (
 	movedFrom    = "aaaaaaaaaaaaaaaa"
 	notesOfMoves = "\x81\xa1w\xb0" + movedFrom
-	movedRecord  = "\x01" + notesOfMoves + "\x07\x01\x00\xa0\x81\xa1a\xa11"
+	movedRecord  = "\x01" + notesOfMoves + "\x07\x01" + far + "\x00\xa0\x81\xa1a\xa11"
 	movedMark    = "\xa7renewed" + notesOfMoves
 )
 
@@ -75,6 +75,27 @@ func TestTheMovesFromAKeyAreKnownWhateverIsUnderIt(t *testing.T) {
 	}
 }
 
+// A record that arrives has as long to live as it had where it was, counted by
+// the clock of where it is.
+func TestWhenAMovedRecordExpiresIsCountedAnew(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	namespace := newNamespace()
+	s := redisstore.New(client, redisstore.WithNamespace(namespace)).AsCluster()
+	// Later than a duration can be long: counted anew, it is another number.
+	command(t, client, "SET", namespace+key(1).String(), movedRecord, "PX", "3600000")
+	if err := s.ChangeKey(t.Context(), key(1), key(2), store.Change{}); err != nil {
+		t.Fatal(err)
+	}
+	value, err := command(t, client, "GET", namespace+key(2).String()).ToString()
+	if err != nil || strings.Contains(value, far) {
+		t.Errorf("it is %q, error %v", value, err)
+	}
+	if rec, err := s.Load(t.Context(), key(2)); err != nil || rec.TTL < 290*365*24*time.Hour {
+		t.Errorf("it lives for %s, error %v", rec.TTL, err)
+	}
+}
+
 // They are of the key, and not of the record; and what is noted of moves that are
 // under way is of the record alone.
 func TestWhatIsNotedOfMovesStaysWithItsKey(t *testing.T) {
@@ -84,12 +105,12 @@ func TestWhatIsNotedOfMovesStaysWithItsKey(t *testing.T) {
 	s := redisstore.New(client, redisstore.WithNamespace(namespace))
 	const notes = "\x82\xa1w\xa8aaaaaaaa\xa9@bbbbbbbb\xcf\x00\x0f\xff\xff\xff\xff\xff\xff" // until long after today
 	for n := range 2 {
-		command(t, client, "SET", namespace+key(n).String(), "\x01"+notes+"\x07\x01\x00\xa0", "PX", "3600000")
+		command(t, client, "SET", namespace+key(n).String(), "\x01"+notes+"\x07\x01"+far+"\x00\xa0", "PX", "3600000")
 	}
 	if err := errors.Join(s.ChangeKey(t.Context(), key(0), key(2), store.Change{}), s.Delete(t.Context(), key(1))); err != nil {
 		t.Fatal(err)
 	}
-	for n, want := range []string{"\xa7renewed\x81\xa1w\xa8aaaaaaaa", "\xa7deleted\x81\xa1w\xa8aaaaaaaa", "\x01\xc2\x08\x01\x00\xa0"} {
+	for n, want := range []string{"\xa7renewed\x81\xa1w\xa8aaaaaaaa", "\xa7deleted\x81\xa1w\xa8aaaaaaaa", "\x01\xc2\x08\x01" + far + "\x00\xa0"} {
 		got, err := command(t, client, "GET", namespace+key(n).String()).ToString()
 		if err != nil || got != want {
 			t.Errorf("under key %d is %q, error %v, want %q", n, got, err, want)
@@ -291,7 +312,7 @@ func TestAnEntryLastsLongerThanItsRecordKnows(t *testing.T) {
 		if err := s.Create(t.Context(), key(1), rec); err != nil {
 			t.Fatal(err)
 		}
-		const look = "return ({cmsgpack.unpack(redis.call('GET', KEYS[1]))})[5]"
+		const look = "return ({cmsgpack.unpack(redis.call('GET', KEYS[1]))})[6]"
 		spare, err := command(t, client, "EVAL", look, "1", namespace+key(1).String()).AsInt64()
 		if most := (time.Minute + 30*time.Second).Milliseconds(); err != nil || spare > most || spare < most-10_000 {
 			t.Errorf("%s: the record knows of %d ms more than its own, error %v, want %d", kind, spare, err, most)

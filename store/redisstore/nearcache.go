@@ -312,7 +312,7 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 		}
 		return store.Record{}, false, reply.err
 	}
-	rec, err = readValue(reply.message, ttl)
+	rec, err = readFor(reply.message, ttl)
 	for name, value := range rec.State {
 		rec.State[name] = bytes.Clone(value) // others have the same answer
 	}

@@ -106,6 +106,25 @@ func TestConformanceWithANearCache(t *testing.T) {
 	}
 }
 
+// What a record says of its end counts where its key never ends.
+func TestANearCacheKnowsWhenARecordEndsThoughItsKeyDoesNot(t *testing.T) {
+	t.Parallel()
+	admin := newClient(t, shared.Get(t).Addr())
+	for kind, near := range nears {
+		s, _ := near(t, rueidis.ClientOption{InitAddress: []string{shared.Get(t).Addr()}},
+			redisstore.WithNamespace(newNamespace()), redisstore.WithClientCache(time.Hour))
+		if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+			t.Fatal(err)
+		}
+		command(t, admin, "PERSIST", s.Namespace()+key(1).String())
+		for range 3 {
+			if got := shown(s.Load(t.Context(), key(1))); got != "version 1 for 1h: 1" {
+				t.Errorf("%s: load: %s", kind, got)
+			}
+		}
+	}
+}
+
 // roundsVariable asks for another number of rounds than are quick.
 const roundsVariable = "NEAR_CACHE_ROUNDS"
 

@@ -83,10 +83,10 @@ func (c *nearConn) keep(name string, value rueidis.RedisMessage, until time.Time
 		return
 	}
 	now, left := time.Now(), value.CachePTTL()
-	if expires := now.Add(time.Duration(left) * time.Millisecond); left != noExpiry && expires.Before(until) {
+	if expires := now.Add(ofMilliseconds(left)); left != noExpiry && expires.Before(until) {
 		until = expires
 	}
-	rec, err := readValue(value, left)
+	rec, err := readFor(value, left)
 	if value.IsNil() {
 		err = store.ErrNotFound
 	}

@@ -361,7 +361,7 @@ func tlsInFrontOf(t *testing.T, target string, files certificates) string {
 }
 
 const rightsOfAUser = "on >secret ~session:* -@all +hello +ping +eval +evalsha +time " +
-	"+get +getrange +set +pttl +pexpire " +
+	"+get +mget +set +pttl +pexpire " +
 	"+zadd +zrem +zscore +zrange +zremrangebyscore"
 
 // The rights of docs/redis.md are all that it takes.

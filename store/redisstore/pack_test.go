@@ -65,29 +65,30 @@ func TestAStateIsPackedAsTheScriptsPackIt(t *testing.T) {
 // Whatever the bytes are, they are read or refused, and what is read can be
 // packed again.
 func FuzzReadPacked(f *testing.F) {
-	const head = "\x01\xc2\x07\xcf\x00\x00\x01\x8b\xcf\xe5\x68\x7b\x00\xa3ada"
-	f.Add([]byte{}, int64(1))
-	f.Add([]byte("\xa7deleted\xc2"), int64(1))
-	f.Add([]byte("\xa7renewed\xc2"), int64(-1))
+	const head = "\x01\xc2\x07\xcf\x00\x00\x01\x8b\xcf\xe5\x68\x7b" + far + "\x00\xa3ada"
+	f.Add([]byte{})
+	f.Add([]byte("\xa7deleted\xc2"))
+	f.Add([]byte("\xa7renewed\xc2"))
 	for _, state := range []string{
 		"", "\x80", "\x81\xa1a\xa11", "\x82\xa1a\xa11\xd9\x01b\xda\x00\x012", "\xde\x00\x01\xdb\x00\x00\x00\x01a\xa11",
 		"\xdf\xff\xff\xff\xff", "\x81\xa1a\xdb\xff\xff\xff\xff",
 	} {
-		f.Add([]byte(head+state), int64(0))
+		f.Add([]byte(head + state))
 	}
 	for _, number := range []string{"\xff", "\xcc\x80", "\xcd\x01\x00", "\xce\x00\x01\x00\x00", "\xd0\x80", "\xd3\xff\xff\xff\xff\xff\xff\xff\x00"} {
-		f.Add([]byte("\x01\xc2\x01"+number+"\x00\xa0"), int64(1))
+		f.Add([]byte("\x01\xc2\x01" + number + far + "\x00\xa0"))
+		f.Add([]byte("\x01\xc2\x01\x01" + number + "\x00\xa0"))
 	}
-	f.Fuzz(func(t *testing.T, packed []byte, remaining int64) {
-		rec, err := redisstore.ReadPacked(string(packed), packed, remaining)
+	f.Fuzz(func(t *testing.T, packed []byte) {
+		rec, expires, err := redisstore.ReadPacked(string(packed), packed)
 		if err != nil {
 			return
 		}
-		if rec.Version == 0 || remaining < 0 {
-			t.Errorf("%q is read as %+v with %d ms left", packed, rec, remaining)
+		if rec.Version == 0 || expires <= 0 {
+			t.Errorf("%q is read as %+v, which expires at %d", packed, rec, expires)
 		}
 		again := []byte(head + redisstore.PackState(rec.State))
-		same, err := redisstore.ReadPacked(string(again), again, 1)
+		same, _, err := redisstore.ReadPacked(string(again), again)
 		if err != nil || !maps.EqualFunc(rec.State, same.State, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
 			t.Errorf("%q is read as %q and then as %q, %v", packed, rec.State, same.State, err)
 		}

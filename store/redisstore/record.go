@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"time"
 
@@ -63,16 +64,16 @@ const (
 	renewedMark = "\xa7renewed"
 )
 
-// readValue gives the record that value is, with its time to live in
-// milliseconds, or what the mark says. What is none of them it leaves to the
-// scripts to judge, with errNotPlain. The record shares the bytes of value.
-func readValue(value rueidis.RedisMessage, remaining int64) (store.Record, error) {
+// readValue gives the record that value is, but for its TTL, and when it expires, or
+// what the mark says. What is none of them it leaves to the scripts to judge, with
+// errNotPlain. The record shares the bytes of value.
+func readValue(value rueidis.RedisMessage) (rec store.Record, expires int64, err error) {
 	asBytes, _ := value.AsBytes() // which are not copied
-	return readPacked(text(value), asBytes, remaining)
+	return readPacked(text(value), asBytes)
 }
 
 // readPacked is readValue of what asText and asBytes both are.
-func readPacked(asText string, asBytes []byte, remaining int64) (rec store.Record, err error) {
+func readPacked(asText string, asBytes []byte) (rec store.Record, expires int64, err error) {
 	u := unpacker{rest: asBytes}
 	var mark error
 	switch {
@@ -81,25 +82,43 @@ func readPacked(asText string, asBytes []byte, remaining int64) (rec store.Recor
 	case u.comes(renewedMark):
 		mark = store.ErrRenewed
 	case !u.comes(recordFormat):
-		return rec, errNotPlain
+		return rec, 0, errNotPlain
 	}
-	if remaining < 0 || !u.notes() || mark != nil && len(u.rest) > 0 {
-		return rec, errNotPlain
+	if !u.notes() || mark != nil && len(u.rest) > 0 {
+		return rec, 0, errNotPlain
 	}
 	if mark != nil {
-		return rec, mark
+		return rec, 0, mark
 	}
-	version, created, spare := u.integer(), u.integer(), u.integer()
+	version, created, expires, spare := u.integer(), u.integer(), u.integer(), u.integer()
 	begin, end := u.text(len(asBytes))
 	state, ok := u.state(asText, asBytes)
-	if !ok || version <= 0 || version >= inexact || created <= -inexact || created >= inexact || spare < 0 || spare >= inexact {
-		return rec, errNotPlain
+	if !ok || version <= 0 || version >= inexact || created <= -inexact || created >= inexact ||
+		expires <= 0 || expires >= inexact || spare < 0 || spare >= inexact {
+		return rec, 0, errNotPlain
+	}
+	return store.Record{
+		State: state, Subject: asText[begin:end], CreatedAt: time.UnixMilli(created).UTC(), Version: uint64(version),
+	}, expires, nil
+}
+
+// readFor is readValue for who knows how many milliseconds the key has to live.
+func readFor(value rueidis.RedisMessage, remaining int64) (store.Record, error) {
+	rec, _, err := readValue(value)
+	if err == nil && remaining < 0 {
+		err = errNotPlain
+	}
+	if err != nil {
+		return store.Record{}, err
 	}
 	// In its last millisecond it has 0 left, and is still there.
-	ttl := time.Duration(max(remaining, 1)) * time.Millisecond
-	return store.Record{
-		State: state, Subject: asText[begin:end], CreatedAt: time.UnixMilli(created).UTC(), Version: uint64(version), TTL: ttl,
-	}, nil
+	rec.TTL = ofMilliseconds(max(remaining, 1))
+	return rec, nil
+}
+
+// ofMilliseconds gives the duration of n, or the longest that there is.
+func ofMilliseconds(n int64) time.Duration {
+	return time.Duration(min(n, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
 // recordFormat is what a record begins with.
@@ -107,11 +126,6 @@ const recordFormat = "\x01"
 
 // inexact is from where on numbers are too large for the scripts.
 const inexact = 9e15
-
-// headSize is for how many bytes a value is read to tell one version of a
-// record without notes from another: format, no notes, version and creation are
-// no longer.
-const headSize = 1 + 1 + 9 + 9
 
 // parseRecord reads what load.lua returns for a live record.
 func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
@@ -123,7 +137,7 @@ func parseRecord(message rueidis.RedisMessage) (store.Record, error) {
 	if err != nil {
 		return store.Record{}, store.ErrCorrupt
 	}
-	rec, err := readValue(both[1], remaining)
+	rec, err := readFor(both[1], remaining)
 	if err != nil {
 		return store.Record{}, store.ErrCorrupt
 	}
@@ -139,9 +153,6 @@ func text(message rueidis.RedisMessage) string {
 	return t
 }
 
-// What Redis gives for the time to live of a key that never expires, as the
-// client does, and of one that is not there.
-const (
-	noExpiry int64 = -1
-	absent   int64 = -2
-)
+// noExpiry is what Redis gives for the time to live of a key that never expires, as
+// the client does.
+const noExpiry int64 = -1

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"crypto/sha1"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,16 +24,35 @@ import (
 	"github.com/fxsession/sessions/store/redisstore"
 )
 
+// far is an expiry, as a record has it, in the 26th century.
+const far = "\xcf\x00\x00\x11\x00\x00\x00\x00\x00"
+
 func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, shared.Get(t).Addr())
 	namespace := newNamespace()
 	s := redisstore.New(client, redisstore.WithNamespace(namespace))
+	const expires = "EXPIRES" // stands for when atMost is over
 	holds := func(n int, want string, atMost time.Duration) {
 		t.Helper()
 		name := namespace + key(n).String()
-		if got, err := command(t, client, "GET", name).ToString(); err != nil || got != want {
-			t.Errorf("it is %q, error %v, want %q", got, err, want)
+		got, err := command(t, client, "GET", name).ToString()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if begin, rest, ok := strings.Cut(want, expires); ok {
+			at := len(begin) + 1 // after the byte that says of how many bits it is
+			if len(got) < at+8 {
+				t.Fatalf("it is %q", got)
+			}
+			d := time.Until(time.UnixMilli(int64(binary.BigEndian.Uint64([]byte(got[at:])))))
+			if d > atMost+time.Second || d < atMost-10*time.Second { // there are two clocks
+				t.Errorf("it expires in %s, want %s", d, atMost)
+			}
+			got, want = got[:at]+got[at+8:], begin+"\xcf"+rest
+		}
+		if got != want {
+			t.Errorf("it is %q, want %q", got, want)
 		}
 		left, err := command(t, client, "PTTL", name).AsInt64()
 		if d := time.Duration(left) * time.Millisecond; err != nil || d > atMost || d < atMost-10*time.Second {
@@ -47,13 +68,13 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 	}
 	// Its entry in the index lasts an hour and a minute longer, half a minute of which
 	// is kept back: 0x3763b0 milliseconds.
-	holds(1, "\x01\xc2\x01"+created+"\xce\x00\x37\x63\xb0"+"\xa6user-1"+"\x81\xa1a\xa2[]", time.Hour)
+	holds(1, "\x01\xc2\x01"+created+expires+"\xce\x00\x37\x63\xb0"+"\xa6user-1"+"\x81\xa1a\xa2[]", time.Hour)
 	const look = "return cjson.encode({cmsgpack.unpack(redis.call('GET', KEYS[1]))})"
 	if guide, err := os.ReadFile("../../docs/redis.md"); err != nil || !strings.Contains(string(guide), look) {
 		t.Errorf("docs/redis.md shows another way to look at a session, error %v", err)
 	}
 	shown, err := command(t, client, "EVAL", look, "1", namespace+key(1).String()).ToString()
-	if want := `[1,false,1,1700000000123,3630000,"user-1",{"a":"[]"}]`; err != nil || shown != want {
+	if want := regexp.MustCompile(`^\[1,false,1,1700000000123,[0-9.e+]+,3630000,"user-1",{"a":"\[\]"}\]$`); err != nil || !want.MatchString(shown) {
 		t.Errorf("docs/redis.md shows %s, error %v, want %s", shown, err, want)
 	}
 
@@ -63,12 +84,12 @@ func TestTheLayoutOfARecordAndOfAMark(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(1, "\xa7renewed\xc2", store.Grace)
-	holds(2, "\x01\xc2\x02"+created+"\x00"+"\xa0"+"\x81\xa1v\xa18", 2*time.Hour)
+	holds(2, "\x01\xc2\x02"+created+expires+"\x00"+"\xa0"+"\x81\xa1v\xa18", 2*time.Hour)
 
 	if err := s.Update(t.Context(), key(2), store.Change{Remove: []string{"v"}}); err != nil {
 		t.Fatal(err)
 	}
-	holds(2, "\x01\xc2\x03"+created+"\x00"+"\xa0", 2*time.Hour)
+	holds(2, "\x01\xc2\x03"+created+expires+"\x00"+"\xa0", 2*time.Hour)
 
 	if err := s.Delete(t.Context(), key(2)); err != nil {
 		t.Fatal(err)
@@ -104,32 +125,37 @@ func TestC9_WhatIsNotARecordStaysAsItIs(t *testing.T) {
 		"nothing":                  {{"SET", "", ""}},
 		"a text":                   {{"SET", "", "x"}},
 		"JSON":                     {{"SET", "", `{"user":1}`}},
-		"a later format":           {{"SET", "", "\x02\xc2\x01\x01\x00\xa0"}},
+		"a later format":           {{"SET", "", "\x02\xc2\x01\x01" + far + "\x00\xa0"}},
 		"a format alone":           {{"SET", "", "\x01"}},
-		"a record without notes":   {{"SET", "", "\x01\x01\x01\x00\xa0"}},
-		"notes of another kind":    {{"SET", "", "\x01\xc3\x01\x01\x00\xa0"}},
-		"a version of letters":     {{"SET", "", "\x01\xc2\xa11\x01\x00\xa0"}},
-		"a version of zero":        {{"SET", "", "\x01\xc2\x00\x01\x00\xa0"}},
-		"a version below zero":     {{"SET", "", "\x01\xc2\xff\x01\x00\xa0"}},
-		"a version of many digits": {{"SET", "", "\x01\xc2\xcf\x00\x1f\xf9\x73\xca\xfa\x80\x00\x01\x00\xa0"}},
-		"half a version":           {{"SET", "", "\x01\xc2\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\x01\x00\xa0"}},
-		"a creation time of words": {{"SET", "", "\x01\xc2\x01\xa3now\x00\xa0"}},
-		"a spare of letters":       {{"SET", "", "\x01\xc2\x01\x01\xa10\xa0"}},
-		"a subject of digits":      {{"SET", "", "\x01\xc2\x01\x01\x00\x07"}},
-		"no subject":               {{"SET", "", "\x01\xc2\x01\x01\x00"}},
-		"an early end":             {{"SET", "", "\x01\xc2\x01\x01\x00\xa5ada"}},
+		"a record without notes":   {{"SET", "", "\x01\x01\x01" + far + "\x00\xa0"}},
+		"notes of another kind":    {{"SET", "", "\x01\xc3\x01\x01" + far + "\x00\xa0"}},
+		"a version of letters":     {{"SET", "", "\x01\xc2\xa11\x01" + far + "\x00\xa0"}},
+		"a version of zero":        {{"SET", "", "\x01\xc2\x00\x01" + far + "\x00\xa0"}},
+		"a version below zero":     {{"SET", "", "\x01\xc2\xff\x01" + far + "\x00\xa0"}},
+		"a version of many digits": {{"SET", "", "\x01\xc2\xcf\x00\x1f\xf9\x73\xca\xfa\x80\x00\x01" + far + "\x00\xa0"}},
+		"half a version":           {{"SET", "", "\x01\xc2\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\x01" + far + "\x00\xa0"}},
+		"a creation time of words": {{"SET", "", "\x01\xc2\x01\xa3now" + far + "\x00\xa0"}},
+		"a spare of letters":       {{"SET", "", "\x01\xc2\x01\x01" + far + "\xa10\xa0"}},
+		"an expiry of words":       {{"SET", "", "\x01\xc2\x01\x01\xa5never\x00\xa0"}},
+		"an expiry of zero":        {{"SET", "", "\x01\xc2\x01\x01\x00\x00\xa0"}},
+		"an expiry of many digits": {{"SET", "", "\x01\xc2\x01\x01\xcf\x00\x1f\xf9\x73\xca\xfa\x80\x00\x00\xa0"}},
+		"half an expiry":           {{"SET", "", "\x01\xc2\x01\x01\xcb\x42\x70\x00\x00\x00\x00\x08\x00\x00\xa0"}},
+		"half a spare":             {{"SET", "", "\x01\xc2\x01\x01" + far + "\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00\xa0"}},
+		"a subject of digits":      {{"SET", "", "\x01\xc2\x01\x01" + far + "\x00\x07"}},
+		"no subject":               {{"SET", "", "\x01\xc2\x01\x01" + far + "\x00"}},
+		"an early end":             {{"SET", "", "\x01\xc2\x01\x01" + far + "\x00\xa5ada"}},
 		"a mark of another kind":   {{"SET", "", "\xa6frozen\xc2"}},
 		"a mark without notes":     {{"SET", "", "\xa7deleted"}},
 		"more than a mark":         {{"SET", "", "\xa7renewed\xc2\x01"}},
-		"a note without a name":    {{"SET", "", "\x01\x81\x01\x01\x01\x01\x00\xa0"}},
-		"a note of a note":         {{"SET", "", "\x01\x81\xa1w\x80\x01\x01\x00\xa0"}},
+		"a note without a name":    {{"SET", "", "\x01\x81\x01\x01\x01\x01" + far + "\x00\xa0"}},
+		"a note of a note":         {{"SET", "", "\x01\x81\xa1w\x80\x01\x01" + far + "\x00\xa0"}},
 		"two marks":                {{"SET", "", "\xa7deleted\xc2\xa7renewed\xc2"}},
-		"a record that moves until long after the end": {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xcf\x3f\xff\xff\xff\xff\xff\xff\xff\xc2\x01\xc2\x01\x01\x00\xa0"}},
-		"a record over a mark that outlasts all":       {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xcf\x3f\xff\xff\xff\xff\xff\xff\xff\x01\xc2\x01\x01\x00\xa0"}},
+		"a record that moves until long after the end": {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xcf\x3f\xff\xff\xff\xff\xff\xff\xff\xc2\x01\xc2\x01\x01" + far + "\x00\xa0"}},
+		"a record over a mark that outlasts all":       {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xcf\x3f\xff\xff\xff\xff\xff\xff\xff\x01\xc2\x01\x01" + far + "\x00\xa0"}},
+		"a record of a later format that moves":        {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\xc2\x02\xc2\x01\x01" + far + "\x00\xa0"}},
 		"a record that moves nowhere":                  {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\xc2"}},
-		"a record that moves for ever":                 {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xa1c\xc2\x01\xc2\x01\x01\x00\xa0"}},
-		"a record with an endless mark":                {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xa1c\x01\xc2\x01\x01\x00\xa0"}},
-		"a record without expiry":                      {{"SET", "", "\x01\xc2\x01\x01\x00\xa0"}, {"PERSIST", ""}},
+		"a record that moves for ever":                 {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\xa1c\xc2\x01\xc2\x01\x01" + far + "\x00\xa0"}},
+		"a record with an endless mark":                {{"SET", "", "\xa6moving\xc2\xa1a\xa1b\x01\x92\xa7deleted\xa1c\x01\xc2\x01\x01" + far + "\x00\xa0"}},
 	}
 	for kind, commands := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -181,6 +207,77 @@ func TestC9_WhatIsNotARecordStaysAsItIs(t *testing.T) {
 	}
 }
 
+// A record ends when it says, though its key may not have a time to live any more.
+func TestARecordEndsThoughItsKeyDoesNot(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	for kind, s := range map[string]*redisstore.Store{
+		"single":  redisstore.New(client, redisstore.WithNamespace(newNamespace())),
+		"cluster": redisstore.New(client, redisstore.WithNamespace(newNamespace())).AsCluster(),
+	} {
+		t.Run(kind, func(t *testing.T) {
+			if err := errors.Join(s.Create(t.Context(), key(1), record("a", `1`)), s.Create(t.Context(), key(2), record("a", `2`))); err != nil {
+				t.Fatal(err)
+			}
+			name := s.Namespace() + key(1).String()
+			command(t, client, "PERSIST", name)
+			if got := shown(s.Load(t.Context(), key(1))); got != "version 1 for 1h: 1" {
+				t.Errorf("load: %s", got)
+			}
+			command(t, client, "PEXPIRE", name, "86400000") // of which the hour is a part
+			command(t, client, "EVAL", testserver.Age, "1", name, "3600000")
+			_, load := s.Load(t.Context(), key(1))
+			for what, err := range map[string]error{
+				"load":       load,
+				"update":     s.Update(t.Context(), key(1), store.Change{TTL: time.Hour}),
+				"change key": s.ChangeKey(t.Context(), key(1), key(3), store.Change{}),
+				"delete":     s.Delete(t.Context(), key(1)),
+			} {
+				if !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("%s: %v, want ErrNotFound", what, err)
+				}
+			}
+			if err := s.ChangeKey(t.Context(), key(2), key(1), store.Change{}); err != nil {
+				t.Errorf("change key to where it was: %v", err)
+			}
+			if got := shown(s.Load(t.Context(), key(1))); got != "version 2 for 1h: 2" {
+				t.Errorf("load: %s", got)
+			}
+		})
+	}
+}
+
+// Who sets the time to live of a key by hand makes the record end earlier, until
+// the next extension.
+func TestAnExtensionCountsFromNow(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	for n, extend := range []func(from, to store.Key, ch store.Change) error{
+		func(from, to store.Key, ch store.Change) error { return s.ChangeKey(t.Context(), from, to, ch) },
+		func(from, to store.Key, ch store.Change) error {
+			return errors.Join(s.Update(t.Context(), from, ch), s.ChangeKey(t.Context(), from, to, store.Change{}))
+		},
+	} {
+		from, to := key(2*n), key(2*n+1)
+		if err := s.Create(t.Context(), from, record("a", `1`)); err != nil {
+			t.Fatal(err)
+		}
+		command(t, client, "PEXPIRE", s.Namespace()+from.String(), "60000")
+		if err := extend(from, to, store.Change{TTL: 2 * time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		rec, err := s.Load(t.Context(), to)
+		if err != nil || rec.TTL > 2*time.Hour+time.Second || rec.TTL < 2*time.Hour-10*time.Second {
+			t.Errorf("it lives for %s, error %v", rec.TTL, err)
+		}
+		left, err := command(t, client, "PTTL", s.Namespace()+to.String()).AsInt64()
+		if d := time.Duration(left) * time.Millisecond; err != nil || d > 2*time.Hour || d < 2*time.Hour-10*time.Second {
+			t.Errorf("its key lives for %s, error %v", d, err)
+		}
+	}
+}
+
 // A record whose state cannot be read is corrupt for what needs the state, and as
 // good as any other for what does not.
 func TestC9_AStateThatCannotBeReadStaysAsItIs(t *testing.T) {
@@ -197,7 +294,7 @@ func TestC9_AStateThatCannotBeReadStaysAsItIs(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := namespace + key(1).String()
-			command(t, client, "SET", name, "\x01\xc2\x01\x01\x00\xa0"+packed, "KEEPTTL")
+			command(t, client, "SET", name, "\x01\xc2\x01\x01"+far+"\x00\xa0"+packed, "KEEPTTL")
 			before := dump(t, client, name)
 			_, load := s.Load(t.Context(), key(1))
 			for what, err := range map[string]error{
@@ -243,7 +340,7 @@ func TestANoteThatIsNotKnownIsLeftAlone(t *testing.T) {
 	namespace := newNamespace()
 	s := redisstore.New(client, redisstore.WithNamespace(namespace))
 	name := namespace + key(1).String()
-	command(t, client, "SET", name, "\x01\x81\xa1z\xa5later\x01\x01\x00\xa3ada\x81\xa1a\xa11", "PX", "3600000")
+	command(t, client, "SET", name, "\x01\x81\xa1z\xa5later\x01\x01"+far+"\x00\xa3ada\x81\xa1a\xa11", "PX", "3600000")
 	rec, err := s.Load(t.Context(), key(1))
 	if err != nil || rec.Subject != "ada" || rec.Version != 1 || rec.CreatedAt.UnixMilli() != 1 || string(rec.State["a"]) != `1` {
 		t.Errorf("the record is %+v, error %v", rec, err)
@@ -251,7 +348,7 @@ func TestANoteThatIsNotKnownIsLeftAlone(t *testing.T) {
 	if err := s.Update(t.Context(), key(1), store.Change{Clear: true}); err != nil {
 		t.Fatal(err)
 	}
-	want := "\x01\x81\xa1z\xa5later\x02\x01\x00\xa3ada"
+	want := "\x01\x81\xa1z\xa5later\x02\x01" + far + "\x00\xa3ada"
 	if got, err := command(t, client, "GET", name).ToString(); err != nil || got != want {
 		t.Errorf("it is %q, error %v, want %q", got, err, want)
 	}
@@ -266,11 +363,11 @@ func TestWhatIsReadWithoutAScriptIsWhatTheScriptReads(t *testing.T) {
 	s := redisstore.New(client, redisstore.WithNamespace(namespace))
 	name := namespace + key(1).String()
 	wholes := []string{
-		"\x01\xc2\x07\xcf\x00\x00\x01\x8b\xcf\xe5\x68\x7b\xce\x00\x37\xd8\xa0\xa3ada\x82\xa1a\xa11\xa1b\xd9\x022]",
-		"\x01\xc2\xcd\x01\x00\xd3\xff\xff\xff\xff\xff\xff\xff\x00\x00\xa0",
+		"\x01\xc2\x07\xcf\x00\x00\x01\x8b\xcf\xe5\x68\x7b" + far + "\xce\x00\x37\xd8\xa0\xa3ada\x82\xa1a\xa11\xa1b\xd9\x022]",
+		"\x01\xc2\xcd\x01\x00\xd3\xff\xff\xff\xff\xff\xff\xff\x00" + far + "\x00\xa0",
 		"\xa7deleted\xc2", "\xa7renewed\xc2",
 		"\xa7renewed\x81\xa1w\xa8abcdefgh",
-		"\x01\x82\xa1w\xa8abcdefgh\xa3@ab\xcd\x01\x00\x07\x01\x00\xa0\x81\xa1a\xa11",
+		"\x01\x82\xa1w\xa8abcdefgh\xa3@ab\xcd\x01\x00\x07\x01" + far + "\x00\xa0\x81\xa1a\xa11",
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	read, refused := 0, 0

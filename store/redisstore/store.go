@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
@@ -151,73 +150,68 @@ func (s *Store) loadByScript(ctx context.Context, key store.Key) (store.Record, 
 	}
 }
 
-// loadPlain reads without a script, which takes Redis a fraction of the time. Other
-// clients come between the commands, and so it reads the head of the record, the
-// time to live, and then all of it: every change makes another head, so that
-// where it is the same before and after, the time to live was of that record and
-// version, too. Where it is not, and wherever there is something else than a
-// record or a mark, it returns errNotPlain.
+// loadPlain reads without a script, which takes Redis a fraction of the time: the
+// record, which says when it expires, and the time of the server. Wherever there is
+// something else than a record or a mark, it returns errNotPlain.
 //
-// It is not for a cluster, where the client may send some of the commands again
-// and change their order.
+// It is not for a cluster, where each server has its own time.
 func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, error) {
-	name := s.name(key)
-	l := &plainLoad{ctx: ctx, store: s, name: name}
-	reply := s.callOrJoin(ctx, l.over, l)
+	l := &plainLoad{ctx: ctx, store: s, name: s.name(key)}
+	return l.read(s.callOrJoin(ctx, l.over, l))
+}
+
+// read gives what a load has come to.
+func (l *plainLoad) read(reply reply) (store.Record, error) {
 	if reply.err != nil {
 		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok {
 			return store.Record{}, errNotPlain // it may be of another type
 		}
 		return store.Record{}, reply.err
 	}
-	remaining, err := l.answers[1].AsInt64()
-	if err != nil {
-		return store.Record{}, errNotPlain
-	}
-	if remaining == absent {
+	if l.absent {
 		return store.Record{}, store.ErrNotFound
 	}
-	value := text(reply.message)
-	if h, _ := l.answers[0].ToString(); len(h) == 0 || h != value[:min(headSize, len(value))] {
-		return store.Record{}, errNotPlain
+	rec, expires, err := readValue(reply.message)
+	if err != nil {
+		return store.Record{}, err
 	}
-	if strings.HasPrefix(value, recordFormat) && !strings.HasPrefix(value, recordFormat+no) {
-		return store.Record{}, errNotPlain // the version is beyond the head
+	if expires <= l.now {
+		return store.Record{}, store.ErrNotFound // and Redis is about to remove it
 	}
-	return readValue(reply.message, remaining)
+	rec.TTL = ofMilliseconds(expires - l.now)
+	return rec, nil
 }
 
-// plainLoad is the commands of loadPlain and the answers to them.
+// plainLoad is the commands of loadPlain and what they came to.
 type plainLoad struct {
-	ctx     context.Context
-	store   *Store
-	name    string
-	answers []rueidis.RedisResult // none, where there are no answers
+	ctx    context.Context
+	store  *Store
+	name   string
+	now    int64 // the time of the server, in milliseconds since 1970
+	absent bool  // there is nothing
 }
 
-// plainCommands is how many there are.
-const plainCommands = 3
-
-func (l *plainLoad) commands(to []rueidis.Completed) []rueidis.Completed {
-	return append(to, l.store.read("GETRANGE", l.name, "0", lastOfHead), l.store.along("PTTL", l.name), l.store.along("GET", l.name))
-}
-
-// take keeps the answers, and returns the last one; where that is that there is
-// none, the time to live says so, too.
-func (l *plainLoad) take(answers []rueidis.RedisResult) rueidis.RedisResult {
-	l.answers = answers
-	if rueidis.IsRedisNil(answers[2].Error()) {
-		return answers[1]
-	}
-	return answers[2]
-}
-
+// over makes the load alone.
 func (l *plainLoad) over(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
-	return l.take(client.DoMulti(ctx, l.commands(nil)...))
+	both := client.DoMulti(ctx, l.store.read("GET", l.name), l.store.time())
+	now, ok := readTime(both[1])
+	l.now, l.absent = now, rueidis.IsRedisNil(both[0].Error())
+	if !ok || l.absent {
+		return both[1]
+	}
+	return both[0]
 }
 
-// lastOfHead is the index of the last byte of a head.
-var lastOfHead = strconv.Itoa(headSize - 1)
+// readTime reads the answer to TIME, in milliseconds since 1970.
+func readTime(answer rueidis.RedisResult) (now int64, ok bool) {
+	parts, err := answer.ToArray()
+	if err != nil || len(parts) != 2 {
+		return 0, false
+	}
+	seconds, err1 := strconv.ParseInt(text(parts[0]), 10, 64)
+	micros, err2 := strconv.ParseInt(text(parts[1]), 10, 64)
+	return 1000*seconds + micros/1000, err1 == nil && err2 == nil
+}
 
 // read makes a command that may be sent again, as it only reads, but that the
 // client does not take for one that a replica could answer: what a replica has
@@ -226,11 +220,9 @@ func (s *Store) read(command, name string, args ...string) rueidis.Completed {
 	return s.client.B().Arbitrary(command).Keys(name).Args(args...).Build().ToRetryable()
 }
 
-// along is read for a pipeline, which goes where its first command does: to find
-// a slot takes time.
-func (s *Store) along(command string, args ...string) rueidis.Completed {
-	return s.client.B().Arbitrary(command).Args(args...).Build().ToRetryable()
-}
+// time makes the command that asks for the time of the server, in a pipeline that
+// goes where its first command does.
+func (s *Store) time() rueidis.Completed { return s.client.B().Time().Build().ToRetryable() }
 
 // Update implements [store.Backend].
 func (s *Store) Update(ctx context.Context, key store.Key, ch store.Change) error {

@@ -34,8 +34,9 @@ local mark = false
 if found == 'moving' then -- what an attempt of ours has left
   mark = there.before
 elseif found ~= 'none' then
-  mark = { found, now() + there.left }
+  mark = { found, now() + math.max(redis.call('PTTL', key), 0) }
 end
 rec.notes = there and there.notes or false
-redis.call('SET', key, cmsgpack.pack('moving', rec.notes, origin, move, now() + ttl, mark) .. pack(rec), 'PX', patience)
+rec.expires = now() + ttl -- it had that of another server
+redis.call('SET', key, cmsgpack.pack('moving', rec.notes, origin, move, rec.expires, mark) .. pack(rec), 'PX', patience)
 return rec.version

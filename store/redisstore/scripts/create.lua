@@ -11,7 +11,7 @@ if found == 'live' or found == 'corrupt' or found == 'moving' then
   return why(found, there, key)
 end
 
-local rec = { notes = there and there.notes or false, version = 1, created = created, spare = 0, subject = subject, data = data }
+local rec = { notes = there and there.notes or false, version = 1, created = created, expires = now() + ttl, spare = 0, subject = subject, data = data }
 if subject ~= '' then
   rec.spare = cover(key, subject, tonumber(ttl), 0, ARGV[4], ARGV[5])
   if not rec.spare then

@@ -5,8 +5,8 @@
 --       these, and whatever the script has of its own: the keys to remove, then
 --       the keys to set and their JSON texts in turn.
 
--- merge makes of rec what becomes of it by ARGV, but for the subject and the TTL;
--- it returns false if its state is none. first is where the lists begin.
+-- merge makes of rec what becomes of it by ARGV, but for the subject; it returns
+-- false if its state is none. first is where the lists begin.
 local function merge(rec, first)
   local clear, removed = ARGV[3] == '1', tonumber(ARGV[8])
   if clear or #ARGV >= first then
@@ -25,6 +25,9 @@ local function merge(rec, first)
       state[ARGV[i]] = ARGV[i + 1]
     end
     rec.data = next(state) ~= nil and cmsgpack.pack(state)
+  end
+  if ARGV[2] ~= '0' then
+    rec.expires = rec.expires - rec.left + ARGV[2] -- from now on
   end
   rec.version = rec.version + 1
   return true
