@@ -28,28 +28,27 @@ type batch struct {
 	loads []*plainLoad
 	done  chan struct{} // closed when there is what follows
 	now   int64         // see plainLoad
-	// values are what is under the names of the loads. There is none, which is not
-	// plain, where there is nothing, as well as where it is of another type.
-	values []rueidis.RedisMessage
+	values []rueidis.RedisMessage // what is under the names of the loads
 	err    error
 	ending
 }
 
 // do makes a load over client, with others. It returns when the context of the
-// load ends.
-func (b *batches) do(l *plainLoad, client rueidis.Client) reply {
+// load ends. ok is false where there is nothing, or something that is no text: the
+// load is to be made alone then, which tells one from the other.
+func (b *batches) do(l *plainLoad, client rueidis.Client) (r reply, ok bool) {
 	joined, place := b.join(l)
 	if place == 0 {
 		go b.send(joined, client)
 	}
 	if err := wait(l.ctx, joined.done); err != nil {
-		return reply{err: err}
+		return reply{err: err}, true
 	}
 	if joined.err != nil {
-		return reply{err: joined.err}
+		return reply{err: joined.err}, true
 	}
 	l.now = joined.now
-	return reply{message: joined.values[place]}
+	return reply{message: joined.values[place]}, !joined.values[place].IsNil()
 }
 
 // join puts l into the batch that is open, and says at which place. Who is at the

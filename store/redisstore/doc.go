@@ -5,14 +5,12 @@
 // application's own; [Open] makes one with a client of its own, from a URL, and
 // that one is to be closed.
 //
-// A record is one string, in MessagePack, that expires by the time to live of its
-// key. Every operation is one round trip and one atomic step: what
-// writes is a Lua script of the folder scripts, and what reads is
-// a pipeline of plain commands that knows when a write came between them, or on a
-// cluster a script, too. On a cluster, two operations take more than one round
-// trip: a change of key between two slots, and what puts a record into the index
-// of its subject. Redis removes what has expired by itself, so DeleteExpired has
-// nothing to do.
+// A record is one string, in MessagePack, that says when it expires. Every operation
+// is one round trip and one atomic step: what writes is a Lua script of the folder
+// scripts, and what reads is a plain command, or on a cluster a script, too. On a
+// cluster, two operations take more than one round trip: a change of key between
+// two slots, and what puts a record into the index of its subject. Redis removes
+// what has expired by itself, so DeleteExpired has nothing to do.
 //
 // The package knows nothing of sessions, cookies or configuration files.
 package redisstore

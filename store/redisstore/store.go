@@ -195,7 +195,7 @@ type plainLoad struct {
 func (l *plainLoad) over(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
 	both := client.DoMulti(ctx, l.store.read("GET", l.name), l.store.time())
 	now, ok := readTime(both[1])
-	l.now, l.absent = now, rueidis.IsRedisNil(both[0].Error())
+	l.now, l.absent = now, ok && rueidis.IsRedisNil(both[0].Error())
 	if !ok || l.absent {
 		return both[1]
 	}
