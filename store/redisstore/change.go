@@ -138,7 +138,10 @@ func (a answer) err() error {
 	case "corrupt":
 		return store.ErrCorrupt
 	}
-	return errors.New("redis: a script answered with a word that is not known")
+	return errUnknownWord
 }
+
+// errUnknownWord is for a word that the script is not to say.
+var errUnknownWord = errors.New("redis: a script answered with a word that is not known")
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

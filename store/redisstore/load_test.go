@@ -32,8 +32,8 @@ func (c *interrupted) DoMulti(ctx context.Context, multi ...rueidis.Completed) (
 	return results
 }
 
-// Whatever comes between the commands of a load, it gives what there was at
-// one moment.
+// Whatever comes between the commands of a load, it gives what there was at one
+// moment, and how long it has to live.
 func TestALoadIsOfOneMoment(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, shared.Get(t).Addr())

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -100,7 +101,7 @@ func (s *Store) depart(ctx context.Context, m move, ifVersion uint64) (departure
 		}
 		a := readAnswer(reply.message)
 		if a.word != answerMoving {
-			return departure{}, a.err()
+			return departure{}, cmp.Or(a.err(), errUnknownWord)
 		}
 		if settled, err := s.settle(ctx, a.move, false); !settled || err != nil {
 			return departure{}, cause(err, a)

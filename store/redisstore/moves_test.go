@@ -82,7 +82,6 @@ func TestWhenAMovedRecordExpiresIsCountedAnew(t *testing.T) {
 	client := newClient(t, shared.Get(t).Addr())
 	namespace := newNamespace()
 	s := redisstore.New(client, redisstore.WithNamespace(namespace)).AsCluster()
-	// Later than a duration can be long: counted anew, it is another number.
 	command(t, client, "SET", namespace+key(1).String(), movedRecord, "PX", "3600000")
 	if err := s.ChangeKey(t.Context(), key(1), key(2), store.Change{}); err != nil {
 		t.Fatal(err)
@@ -91,7 +90,7 @@ func TestWhenAMovedRecordExpiresIsCountedAnew(t *testing.T) {
 	if err != nil || strings.Contains(value, far) {
 		t.Errorf("it is %q, error %v", value, err)
 	}
-	if rec, err := s.Load(t.Context(), key(2)); err != nil || rec.TTL < 290*365*24*time.Hour {
+	if rec, err := s.Load(t.Context(), key(2)); err != nil || rec.TTL > time.Hour || rec.TTL < time.Hour-10*time.Second {
 		t.Errorf("it lives for %s, error %v", rec.TTL, err)
 	}
 }

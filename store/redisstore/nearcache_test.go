@@ -106,8 +106,8 @@ func TestConformanceWithANearCache(t *testing.T) {
 	}
 }
 
-// What a record says of its end counts where its key never ends.
-func TestANearCacheKnowsWhenARecordEndsThoughItsKeyDoesNot(t *testing.T) {
+// Where a key has no time to live, the near cache has none to tell.
+func TestANearCacheDoesNotKnowWhenAKeyEndsThatNeverDoes(t *testing.T) {
 	t.Parallel()
 	admin := newClient(t, shared.Get(t).Addr())
 	for kind, near := range nears {

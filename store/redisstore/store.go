@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -145,7 +146,7 @@ func (s *Store) loadByScript(ctx context.Context, key store.Key) (store.Record, 
 				return store.Record{}, cause(err, a)
 			}
 		default:
-			return store.Record{}, a.err()
+			return store.Record{}, cmp.Or(a.err(), errUnknownWord) // it did not change anything
 		}
 	}
 }
@@ -176,7 +177,7 @@ func (l *plainLoad) read(reply reply) (store.Record, error) {
 		return store.Record{}, err
 	}
 	if expires <= l.now {
-		return store.Record{}, store.ErrNotFound // and Redis is about to remove it
+		return store.Record{}, errNotPlain // what counts is that it is still there
 	}
 	rec.TTL = ofMilliseconds(expires - l.now)
 	return rec, nil

@@ -34,7 +34,7 @@ local mark = false
 if found == 'moving' then -- what an attempt of ours has left
   mark = there.before
 elseif found ~= 'none' then
-  mark = { found, now() + math.max(redis.call('PTTL', key), 0) }
+  mark = { found, now() + there.left }
 end
 rec.notes = there and there.notes or false
 rec.expires = now() + ttl -- it had that of another server

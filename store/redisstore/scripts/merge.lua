@@ -27,7 +27,7 @@ local function merge(rec, first)
     rec.data = next(state) ~= nil and cmsgpack.pack(state)
   end
   if ARGV[2] ~= '0' then
-    rec.expires = rec.expires - rec.left + ARGV[2] -- from now on
+    rec.expires = now() + ARGV[2]
   end
   rec.version = rec.version + 1
   return true

@@ -8,9 +8,9 @@
 -- spare is how many milliseconds longer than the record its entry in the index
 -- of its subject lasts; 0 without a subject. The mark of a record that has ended:
 --   'deleted' or 'renewed'; notes.
--- By the time to live of their key Redis removes both; what counts for a record
--- is what it says itself, which who reads many in one step can see. notes are false,
--- but on a cluster, where a record moves from one slot to another; move says more.
+-- Both expire by the time to live of their key. A record says it, too, for who reads
+-- many in one step. notes are false, but on a cluster, where a record moves from one
+-- slot to another; move says more.
 
 -- read takes apart what is under a key: 'live', 'moving', 'deleted' or 'renewed',
 -- and the parts; 'corrupt' where it is none of them. Numbers are such as Lua counts
@@ -44,9 +44,10 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- look is read of what is under key, with how many milliseconds a record has left;
--- 'none' where there is nothing, or a record that has expired and is to be removed
--- yet. A key of another type is an error for GET, which must not end the script.
+-- look is read of what is under key, with how many milliseconds that has left;
+-- 'none' where there is nothing. A key of another type is an error for GET, which
+-- must not end the script. Without a time to live it is not ours: a record that
+-- never expires would be a session that never ends.
 local function look(key)
   local value = redis.pcall('GET', key)
   if not value then
@@ -57,12 +58,13 @@ local function look(key)
     end
     error(value.err)
   end
+  local left = redis.call('PTTL', key)
+  if left < 0 then
+    return 'corrupt'
+  end
   local found, rec = read(value)
-  if found == 'live' then
-    rec.left = rec.expires - now()
-    if rec.left <= 0 then
-      return 'none'
-    end
+  if rec then
+    rec.left = left > 0 and left or 1 -- in its last millisecond it has 0, and is still there
   end
   return found, rec
 end
