@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -116,6 +117,101 @@ func TestABatchThatIsFullTakesNoMore(t *testing.T) {
 	}
 }
 
+// Where goroutines keep the one that sends a batch from running, it is sent all the
+// same.
+func TestABatchIsSentThoughItsGoroutineDoesNotRun(t *testing.T) {
+	t.Parallel()
+	s := redisstore.New(newClient(t, shared.Get(t).Addr()), redisstore.WithNamespace(newNamespace()))
+	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // the timer is set, and then set anew
+		joined, send := s.Gather(t.Context())
+		load := testkit.Begin(func() error { _, err := s.Load(t.Context(), key(1)); return err })
+		awaitJoined(t, joined, 1)
+		s.SendLate()
+		if err := testkit.Receive(t, "a load of a batch that is late", load); err != nil {
+			t.Errorf("load: %v", err)
+		}
+		send() // too late, which does nothing
+	}
+}
+
+// A load that is alone asks only for what it needs, whatever it finds.
+func TestALoadThatIsAloneIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	client := &pipelines{Client: newClient(t, shared.Get(t).Addr())}
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	if err := errors.Join(
+		s.Create(t.Context(), key(1), record("a", `1`)),
+		s.Create(t.Context(), key(2), record("a", `1`)), s.Delete(t.Context(), key(2)),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int]error{1: nil, 2: store.ErrEnded, 3: store.ErrNotFound} {
+		before := client.all.Load()
+		if _, err := s.Load(t.Context(), key(n)); !errors.Is(err, want) {
+			t.Errorf("load: %v, want %v", err, want)
+		}
+		if got := client.all.Load() - before; got != 1 {
+			t.Errorf("want %v: %d pipelines, want 1", want, got)
+		}
+	}
+}
+
+// The longer records are, or the less is known of them, the fewer are in a batch.
+func TestABatchHasRoomForSoManyBytes(t *testing.T) {
+	t.Parallel()
+	client := &garbled{Client: newClient(t, shared.Get(t).Addr())}
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	for n, size := range []int{10, redisstore.MostBytes / 10, 2 * redisstore.MostBytes} {
+		if err := s.Create(t.Context(), key(n), record("a", `"`+strings.Repeat("x", size)+`"`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := func(n int) {
+		t.Helper()
+		if _, err := s.Load(t.Context(), key(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	together := func(a, b int) {
+		t.Helper()
+		joined, send := s.Gather(t.Context())
+		if want := s.Room(); want == 1 {
+			t.Fatal("there is no room")
+		}
+		outcomes := []<-chan error{}
+		for _, n := range []int{a, b} {
+			outcomes = append(outcomes, testkit.Begin(func() error { _, err := s.Load(t.Context(), key(n)); return err }))
+		}
+		awaitJoined(t, joined, 2)
+		send()
+		for _, outcome := range outcomes {
+			if err := testkit.Receive(t, "a load", outcome); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for _, step := range []struct {
+		what string
+		do   func()
+		want int
+	}{
+		{"a short one", func() { load(0) }, redisstore.MostLoads},
+		{"a longer one", func() { load(1) }, 9},
+		{"the longer one with a short one", func() { together(1, 0) }, 9},
+		{"a long one", func() { load(2) }, 1},
+		{"a short one again", func() { load(0) }, redisstore.MostLoads},
+		{"two that get no answer", func() { client.command = "MGET"; together(0, 0) }, 1},
+		{"a short one, alone", func() { load(0) }, redisstore.MostLoads},
+	} {
+		if step.do(); s.Room() != step.want {
+			t.Errorf("after %s there is room for %d, want %d", step.what, s.Room(), step.want)
+		}
+	}
+}
+
 // What is no record, and a key of another type, concern only who loads them.
 func TestALoadThatFailsLeavesOthersOfItsBatchAlone(t *testing.T) {
 	t.Parallel()
@@ -145,6 +241,13 @@ func TestALoadThatFailsLeavesOthersOfItsBatchAlone(t *testing.T) {
 type garbled struct {
 	rueidis.Client
 	command string
+}
+
+func (c *garbled) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	if cmd.Commands()[0] == c.command {
+		return c.Client.Do(ctx, c.B().Arbitrary("STRLEN").Keys("nothing").Build()) // which is a number
+	}
+	return c.Client.Do(ctx, cmd)
 }
 
 func (c *garbled) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
@@ -184,6 +287,19 @@ func TestAnAnswerThatIsNoneToALoad(t *testing.T) {
 				t.Errorf("load alone: %s", got)
 			}
 		})
+	}
+}
+
+// A script that is to read says no version, which what has changed something does.
+func TestANumberIsNoAnswerToALoad(t *testing.T) {
+	t.Parallel()
+	client := &garbled{newClient(t, shared.Get(t).Addr()), "EVALSHA"}
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace())).AsCluster()
+	if rec, err := s.Load(t.Context(), key(1)); err == nil {
+		t.Errorf("load: %+v and no error", rec)
+	}
+	if err := s.ChangeKey(t.Context(), key(1), key(2), store.Change{}); err == nil {
+		t.Error("change key: no error")
 	}
 }
 
@@ -274,11 +390,13 @@ func TestC8_ABatchThatNobodyWaitsForEnds(t *testing.T) {
 	})
 }
 
-// Many loads at once, each with its own key, find their own records.
+// Many loads at once, each with its own key, find their own records, and some of
+// them together.
 func TestManyLoadsAtOnceFindTheirOwnRecords(t *testing.T) {
 	t.Parallel()
+	client := &pipelines{Client: newClient(t, shared.Get(t).Addr())}
 	for name, s := range map[string]*redisstore.Store{
-		"over a client of the application": redisstore.New(newClient(t, shared.Get(t).Addr()), redisstore.WithNamespace(newNamespace())),
+		"over a client of the application": redisstore.New(client, redisstore.WithNamespace(newNamespace())),
 		"over a client of its own":         open(t, redisstore.Connection{URL: shared.Get(t).URL()}, redisstore.WithNamespace(newNamespace())),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -307,6 +425,9 @@ func TestManyLoadsAtOnceFindTheirOwnRecords(t *testing.T) {
 				if err := testkit.Receive(t, "a reader", outcomes); err != nil {
 					t.Error(err)
 				}
+			}
+			if n := client.all.Load(); n > readers*each/2 {
+				t.Errorf("%d pipelines for %d loads", n, readers*each)
 			}
 		})
 	}

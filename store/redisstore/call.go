@@ -47,7 +47,7 @@ func (s *Store) callOrJoin(ctx context.Context, f attempt, load *plainLoad) repl
 		}
 	}
 	if load != nil {
-		if r, ok := s.loads.do(load, s.client); ok && !s.willPass(r.err) {
+		if r, ok := s.loads.do(load, s.client); ok && (ctx.Err() != nil || !s.willPass(r.err)) {
 			return r
 		}
 	}

@@ -178,8 +178,22 @@ const (
 	IdleFor  = idleFor
 )
 
-// MostLoads is how many loads a batch may have.
-const MostLoads = mostLoads
+// MostLoads and MostBytes are how many loads a batch may have, and how many bytes
+// their records.
+const (
+	MostLoads = mostLoads
+	MostBytes = mostBytes
+)
+
+// Room is how many loads the next batch may have.
+func (s *Store) Room() int {
+	s.loads.mu.Lock()
+	defer s.loads.mu.Unlock()
+	return s.loads.most
+}
+
+// SendLate sends, late, the batch that is open.
+func (s *Store) SendLate() { s.loads.arm(s.client) }
 
 // Gather keeps loads together until send makes them one pipeline; joined is how
 // many there are. The first is one of ctx, for a key that is not there.
