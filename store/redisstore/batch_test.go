@@ -290,6 +290,54 @@ func TestAnAnswerThatIsNoneToALoad(t *testing.T) {
 	}
 }
 
+// givenUp is a client whose first pipelines fail, as they do where another caller
+// was connecting for them and gave up.
+type givenUp struct {
+	rueidis.Client
+	left atomic.Int64
+}
+
+func (c *givenUp) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+	if c.left.Add(-1) >= 0 {
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		ctx = over
+	}
+	return c.Client.DoMulti(ctx, commands...)
+}
+
+// C8: a load that another caller has taken along is made again, whether it was
+// alone or not.
+func TestC8_ALoadIsMadeAgainWhenAnotherCallerGaveUp(t *testing.T) {
+	t.Parallel()
+	client := &givenUp{Client: newClient(t, shared.Get(t).Addr())}
+	s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+	if err := s.Create(t.Context(), key(1), record("a", `1`)); err != nil {
+		t.Fatal(err)
+	}
+	const want = "version 1 for 1h: 1"
+	client.left.Store(2)
+	if got := shown(s.Load(t.Context(), key(1))); got != want {
+		t.Errorf("load alone: %s", got)
+	}
+
+	client.left.Store(0)
+	_ = shown(s.Load(t.Context(), key(1))) // after which there is room again
+	joined, send := s.Gather(t.Context())
+	outcomes := make(chan string, 2)
+	for range cap(outcomes) {
+		go func() { outcomes <- shown(s.Load(t.Context(), key(1))) }()
+	}
+	awaitJoined(t, joined, cap(outcomes))
+	client.left.Store(4)
+	send()
+	for range cap(outcomes) {
+		if got := testkit.Receive(t, "a load in a batch", outcomes); got != want {
+			t.Errorf("load in a batch: %s", got)
+		}
+	}
+}
+
 // A script that is to read says no version, which what has changed something does.
 func TestANumberIsNoAnswerToALoad(t *testing.T) {
 	t.Parallel()
