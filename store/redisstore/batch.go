@@ -151,7 +151,7 @@ func (b *batch) do(client rueidis.Client) (longest int) {
 	}
 	s := b.loads[0].store
 	both := client.DoMulti(b, s.read("MGET", names[0], names[1:]...), s.time())
-	now, ok := readTime(both[1])
+	now, ok := s.hearTime(both[1])
 	values, _ := both[0].ToArray()
 	if !ok || len(values) != len(names) {
 		return mostBytes

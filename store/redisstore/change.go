@@ -30,8 +30,8 @@ type job struct {
 // to be done in another slot first: an entry in the index of the subject, or to
 // settle where a record is that moves between slots.
 //
-// It returns the version that a script gave.
-func (s *Store) run(ctx context.Context, j job) (version uint64, err error) {
+// It returns the number that a script gave: a version, or the time of the server.
+func (s *Store) run(ctx context.Context, j job) (number uint64, err error) {
 	e := s.nothingEntered()
 	if s.cluster && j.subject != "" && j.ttl > 0 {
 		if e, err = s.enter(ctx, j.subject, j.takes, j.ttl); err != nil {
@@ -54,7 +54,7 @@ func (s *Store) run(ctx context.Context, j job) (version uint64, err error) {
 				return 0, cause(err, a)
 			}
 		default:
-			return a.version, a.err()
+			return a.number, a.err()
 		}
 	}
 }
@@ -73,7 +73,7 @@ func (j job) files() string { return j.names[len(j.names)-1] }
 // answer is what a script said.
 type answer struct {
 	word    string
-	version uint64        // of "ok", where a script has changed one
+	number  uint64        // of "ok", where a script gave one
 	subject string        // of answerIndex
 	ttl     time.Duration // of answerIndex
 	move    move          // of answerMoving
@@ -86,11 +86,11 @@ const (
 	answerMoving = "moving"
 )
 
-// readAnswer reads a version, a word, or an array that begins with one.
+// readAnswer reads a number, a word, or an array that begins with one.
 func readAnswer(message rueidis.RedisMessage) answer {
 	if message.IsInt64() {
-		version, _ := message.AsUint64() // one below zero is none
-		return answer{word: "ok", version: version}
+		number, _ := message.AsUint64() // one below zero is none
+		return answer{word: "ok", number: number}
 	}
 	if !message.IsArray() {
 		return answer{word: text(message)} // what is no word is not known

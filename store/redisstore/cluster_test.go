@@ -81,7 +81,8 @@ func TestC6_WhatAChangeOfKeyCostsOnACluster(t *testing.T) {
 			want int64
 			do   func() error
 		}{
-			{"create", 1, func() error { return s.Create(t.Context(), a, anonymous) }},
+			{"create", 1, func() error { return s.Create(t.Context(), key(1000+round), anonymous) }},
+			{"create where a mark is", 2, func() error { return s.Create(t.Context(), a, anonymous) }},
 			{"change key within the slot", 1, func() error { return s.ChangeKey(t.Context(), a, b, store.Change{}) }},
 			{"change key across slots", 4, func() error { return s.ChangeKey(t.Context(), b, other, store.Change{}) }},
 			{"load", 1, func() error { _, err := s.Load(t.Context(), other); return err }},

@@ -10,7 +10,7 @@ import (
 )
 
 // Counted on the wire: every operation is one round trip, and one command but for
-// a load, which is three of the quickest.
+// a load, which is two of the quickest.
 func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	proxy := testserver.NewProxy(t, shared.Get(t).Addr())

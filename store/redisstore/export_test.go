@@ -206,3 +206,10 @@ func (s *Store) Gather(ctx context.Context) (joined func() int, send func()) {
 	}
 	return joined, func() { s.loads.send(batch, s.client) }
 }
+
+// NewServerClock makes a clock that was not heard yet.
+func NewServerClock() *serverClock { return &serverClock{began: time.Now()} }
+
+// Hear and Now are what a store does with it.
+func (c *serverClock) Hear(now int64)     { c.hear(now) }
+func (c *serverClock) Now() (int64, bool) { return c.now() }

@@ -22,9 +22,20 @@ const (
 	negFixInt = 0xe0 // to 0xff
 	uint8s    = 0xcc // and after it those of 16, 32 and 64 bits
 	int8s     = 0xd0 // the same
+	int64s    = 0xd3
 
 	no = "\xc2" // false
 )
+
+// packNew gives a record as record.lua has it, of version 1, of nobody and without
+// notes.
+func packNew(created, expires int64, state map[string]json.RawMessage) string {
+	b := append([]byte(recordFormat+no), 1)
+	b = binary.BigEndian.AppendUint64(append(b, int64s), uint64(created))
+	b = binary.BigEndian.AppendUint64(append(b, int64s), uint64(expires))
+	b = append(b, 0, fixStr) // no spare, no subject
+	return string(append(b, packState(state)...))
+}
 
 // packState gives "" for a state of no keys.
 func packState(state map[string]json.RawMessage) string {

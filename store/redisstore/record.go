@@ -16,11 +16,17 @@ func createArgs(rec store.Record, e entered) []string {
 	reach, promised := e.args()
 	return []string{
 		milliseconds(rec.TTL),
-		strconv.FormatInt(min(max(rec.CreatedAt.UnixMilli(), 1-inexact), inexact-1), 10), // far from any time
+		strconv.FormatInt(createdAt(rec), 10),
 		rec.Subject,
 		reach, promised,
 		packState(rec.State),
 	}
+}
+
+// createdAt is when rec was created, as a record says it: in milliseconds since
+// 1970. The bounds are far from any time.
+func createdAt(rec store.Record) int64 {
+	return min(max(rec.CreatedAt.UnixMilli(), 1-inexact), inexact-1)
 }
 
 // changeArgs gives ch as merge.lua reads it, with what the script has of its

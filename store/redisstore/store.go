@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/redis/rueidis"
 	"go.opentelemetry.io/otel/metric"
@@ -27,6 +28,7 @@ type Store struct {
 	meters    metric.MeterProvider
 	direct    *direct // nil where there is none
 	loads     batches
+	clock     serverClock
 	refused   error // why the client cannot be used; nil where it can
 }
 
@@ -61,7 +63,7 @@ func New(client rueidis.Client, opts ...Option) *Store {
 }
 
 func newStore(opts []Option) *Store {
-	s := &Store{namespace: DefaultNamespace}
+	s := &Store{namespace: DefaultNamespace, clock: serverClock{began: time.Now()}}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -100,18 +102,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.call(ctx, func(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
 		return client.Do(ctx, s.client.B().Ping().Build().ToRetryable())
 	}).err
-}
-
-// Create implements [store.Backend]. What is corrupt is in the way like a
-// record is, with ErrCorrupt.
-func (s *Store) Create(ctx context.Context, key store.Key, rec store.Record) error {
-	name, wrote := s.name(key), s.writes(key)
-	_, err := s.run(ctx, job{
-		script: createScript, names: []string{name}, takes: name, subject: rec.Subject, ttl: rec.TTL,
-		args: func(e entered) []string { return createArgs(rec, e) },
-	})
-	wrote(atLeast, 1, err)
-	return err
 }
 
 // Load implements [store.Backend].
@@ -195,7 +185,7 @@ type plainLoad struct {
 // over makes the load alone.
 func (l *plainLoad) over(ctx context.Context, client rueidis.Client) rueidis.RedisResult {
 	both := client.DoMulti(ctx, l.store.read("GET", l.name), l.store.time())
-	now, ok := readTime(both[1])
+	now, ok := l.store.hearTime(both[1])
 	l.now, l.absent = now, ok && rueidis.IsRedisNil(both[0].Error())
 	if !ok || l.absent {
 		return both[1]
@@ -203,15 +193,20 @@ func (l *plainLoad) over(ctx context.Context, client rueidis.Client) rueidis.Red
 	return both[0]
 }
 
-// readTime reads the answer to TIME, in milliseconds since 1970.
-func readTime(answer rueidis.RedisResult) (now int64, ok bool) {
+// hearTime reads the answer to TIME, in milliseconds since 1970.
+func (s *Store) hearTime(answer rueidis.RedisResult) (now int64, ok bool) {
 	parts, err := answer.ToArray()
 	if err != nil || len(parts) != 2 {
 		return 0, false
 	}
 	seconds, err1 := strconv.ParseInt(text(parts[0]), 10, 64)
 	micros, err2 := strconv.ParseInt(text(parts[1]), 10, 64)
-	return 1000*seconds + micros/1000, err1 == nil && err2 == nil
+	if err1 != nil || err2 != nil {
+		return 0, false
+	}
+	now = 1000*seconds + micros/1000
+	s.clock.hear(now)
+	return now, true
 }
 
 // read makes a command that may be sent again, as it only reads, but that the
