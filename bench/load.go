@@ -34,7 +34,7 @@ func (m *measuring) load() []step {
 		m.results.HTTP = append(m.results.HTTP, httpFigures{Library: name})
 	}
 	return inTurn(m.Rounds, pointers(m.results.HTTP), func(f *httpFigures) step {
-		return step{"over HTTP: " + f.Library, 2*m.HTTP.Seconds() + 0.1, func() error { return m.underLoad(f) }}
+		return step{"over HTTP: " + f.Library, m.Closed.Seconds() + m.Open.Seconds() + 0.1, func() error { return m.underLoad(f) }}
 	})
 }
 
@@ -44,7 +44,7 @@ func (m *measuring) underLoad(f *httpFigures) error {
 	l := libraryNamed(f.Library)
 	sc := l.overHTTP()
 	err := m.visit(l, clients, func(s *site, cookies []string) error {
-		closed, err := serve(s, sc.path(), cookies, m.HTTP, 0)
+		closed, err := serve(s, sc.path(), cookies, m.Closed, 0)
 		f.PerSecond = append(f.PerSecond, closed.PerSecond)
 		return err
 	})
@@ -52,7 +52,7 @@ func (m *measuring) underLoad(f *httpFigures) error {
 		return err
 	}
 	return m.visit(l, clients, func(s *site, cookies []string) error {
-		open, err := serve(s, sc.path(), cookies, m.HTTP, openRate)
+		open, err := serve(s, sc.path(), cookies, m.Open, openRate)
 		f.P50Micros = append(f.P50Micros, micros(open.P50))
 		f.P99Micros = append(f.P99Micros, micros(open.P99))
 		f.LateP50Micros = append(f.LateP50Micros, micros(open.LateP50))

@@ -13,7 +13,7 @@ type plan struct {
 	RequestRounds int           // of single requests, which differ more from round to round
 	Request       time.Duration // of one scenario in one round
 	Counted       int           // requests whose allocations are counted
-	HTTP          time.Duration // of one library under load in one round
+	Closed, Open  time.Duration // of one library under load in one round
 	Sessions      int           // in a crowd in memory
 	InRedis       int           // sessions, in one round
 	Processor     time.Duration // of one scenario in one round
@@ -21,8 +21,8 @@ type plan struct {
 }
 
 var (
-	fullPlan  = plan{6, 15, 70 * time.Millisecond, 2000, 900 * time.Millisecond, 1_000_000, 10_000, 120 * time.Millisecond, 400 * time.Millisecond}
-	quickPlan = plan{1, 6, 20 * time.Millisecond, 500, 300 * time.Millisecond, 100_000, 2_000, 100 * time.Millisecond, time.Second}
+	fullPlan  = plan{6, 15, 70 * time.Millisecond, 2000, 2 * time.Second, 900 * time.Millisecond, 1_000_000, 10_000, 120 * time.Millisecond, 400 * time.Millisecond}
+	quickPlan = plan{1, 6, 20 * time.Millisecond, 500, 300 * time.Millisecond, 300 * time.Millisecond, 100_000, 2_000, 100 * time.Millisecond, time.Second}
 )
 
 // measuring is one run under way.
