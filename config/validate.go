@@ -146,6 +146,7 @@ func (c *checks) sql(cfg SQLConfig) {
 		"must name the database/sql driver for session.store.sql.dsn, such as pgx, mysql or sqlite")
 	c.require(isIdentifier(cfg.Table), "store.sql.table", cfg.Table,
 		"must be letters, digits and _, not begin with a digit, and have at most 63 characters")
+	c.require(!strings.EqualFold(cfg.Table, "session_migrations"), "store.sql.table", cfg.Table, "must not be session_migrations, the table of the migrations")
 	c.require(cfg.Schema == "" || isIdentifier(cfg.Schema), "store.sql.schema", cfg.Schema,
 		"must be letters, digits and _, not begin with a digit, and have at most 63 characters, or be empty")
 	c.unread("store.sql.dsn_file", cfg.DSNFile, "session.store.sql.dsn")

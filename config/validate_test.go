@@ -427,6 +427,10 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			`session.store.sql.table (app.yaml:1): "` + strings.Repeat("t", 64) + `": must be letters, digits and _, not begin with a digit, and have at most 63 characters`,
 		},
 		{
+			"the table of the migrations", fromYAML("session: {store: {sql: {table: Session_Migrations}}}"),
+			`session.store.sql.table (app.yaml:1): "Session_Migrations": must not be session_migrations, the table of the migrations`,
+		},
+		{
 			"a schema that is no name", fromYAML("session: {store: {sql: {schema: 1st}}}"),
 			`session.store.sql.schema (app.yaml:1): "1st": must be letters, digits and _, not begin with a digit, and have at most 63 characters, or be empty`,
 		},
