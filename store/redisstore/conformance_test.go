@@ -74,6 +74,9 @@ func newHarness(tb testing.TB) storetest.Harness {
 	return &proxiedHarness{&harness{url: proxy.URL(), namespace: newNamespace(), admin: newClient(tb, server.Addr())}, proxy}
 }
 
+// ExpiresByItself says that Redis does.
+func (h *harness) ExpiresByItself() {}
+
 func (h *harness) Open(tb testing.TB) store.Backend {
 	return open(tb, redisstore.Connection{URL: h.url}, append(h.opts, redisstore.WithNamespace(h.namespace))...)
 }

@@ -69,8 +69,8 @@ var bites = map[string][]string{
 	"C4 an extended record outlives its first TTL":                    {"sweeps by the first TTL"},
 	"C4 an operation without a TTL does not make a record immortal":   {"forgets the TTL in a change"},
 
-	"C7 expired records are removed, at most as many as asked for":            {"ignores the limit of a sweep", "sweeps what lives"},
-	"C7 no limit removes all that expired":                                    {"sweeps what lives", "leaves a sweep undone"},
+	"C7 expired records are removed, at most as many as asked for":            {"ignores the limit of a sweep", "sweeps what lives", "never sweeps"},
+	"C7 no limit removes all that expired":                                    {"sweeps what lives", "leaves a sweep undone", "never sweeps"},
 	"C7 sweeps by several instances at once neither fail nor take what lives": {"counts what another one removed", "sweeps what lives"},
 
 	"A21 values keep their bytes":                              {"compacts JSON", "reads numbers as floats", "drops null values"},

@@ -474,6 +474,9 @@ func (b *flawed) DeleteExpired(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	defer b.mu.Unlock()
+	if b.has("never sweeps") {
+		return 0, nil
+	}
 	if b.has("sweeps marks away") {
 		clear(b.marks)
 	}

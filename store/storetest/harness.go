@@ -31,6 +31,13 @@ type Harness interface {
 	Corrupt(tb testing.TB, key store.Key)
 }
 
+// Expirer is a Harness whose engine removes by itself what has expired, so that
+// nothing is left for DeleteExpired, which returns 0.
+type Expirer interface {
+	Harness
+	ExpiresByItself()
+}
+
 // Staller is a Harness whose engine can be made to hang: it takes calls and
 // does not answer. A backend over a network has one.
 type Staller interface {
