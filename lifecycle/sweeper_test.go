@@ -321,7 +321,11 @@ func TestASweeperWithALongIntervalKeepsToItAfterErrors(t *testing.T) {
 		b := &backend{deleteExpired: func(context.Context, int) (int, error) { return 0, errors.New("down") }}
 		sweeping(t, b, config.SweepConfig{Interval: 3 * time.Hour, Batch: 10})
 		pass(24 * time.Hour)
-		for _, gap := range gaps(b.times("delete expired")) {
+		times := b.times("delete expired")
+		if len(times) < 7 {
+			t.Errorf("%d attempts in a day", len(times))
+		}
+		for _, gap := range gaps(times) {
 			if gap < 160*time.Minute || gap > 200*time.Minute {
 				t.Errorf("%s between two attempts", gap)
 			}

@@ -150,7 +150,7 @@ func TestTheCookieCarriesWhatTheConfigurationSays(t *testing.T) {
 	}
 }
 
-func TestASessionCookieIsDroppedByTheBrowserAPersistentOneCountsDown(t *testing.T) {
+func TestAPersistentCookieCountsDown(t *testing.T) {
 	e := newEnv(t, ttl10h)
 	b := e.browser()
 	b.visit(write("k", "v"))

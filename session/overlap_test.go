@@ -218,7 +218,7 @@ func (e *env) losing() (syncInDoubt handler) {
 	}
 }
 
-func TestAWriteWhoseOutcomeIsNotKnownDoesNotHappenTwice(t *testing.T) {
+func TestA13_AWriteWhoseOutcomeIsNotKnownDoesNotHappenTwice(t *testing.T) {
 	eachBackend(t, func(e *env) {
 		syncInDoubt := e.losing()
 		b := e.browser()
@@ -227,8 +227,12 @@ func TestAWriteWhoseOutcomeIsNotKnownDoesNotHappenTwice(t *testing.T) {
 			t.Errorf("an update in doubt: status %d", res.StatusCode)
 		}
 		b.wantCount(1)
+		before := b.incoming().ID().Key()
 		if res := b.visit(then(cycle, syncInDoubt)); res.StatusCode != 500 || b.setCookie(res) != nil {
 			t.Errorf("a new ID in doubt: status %d", res.StatusCode)
+		}
+		if _, err := e.spy.Load(e.Context(), before); !errors.Is(err, store.ErrRenewed) { // it did take place
+			t.Errorf("the record before: %v", err)
 		}
 
 		// What can be said twice is said again, and a record that may have been

@@ -57,7 +57,7 @@ func TestD1_OverlappingRequestsThatWriteDifferentKeysLoseNothing(t *testing.T) {
 // endings are the ways in which another request ends a session, or its ID.
 var endings = map[string]func(b *browser){
 	"logout": func(b *browser) { b.visit(invalidate) },
-	"revoke": func(b *browser) {
+	"deletion in the store": func(b *browser) {
 		if err := b.e.spy.Delete(b.e.Context(), b.incoming().ID().Key()); err != nil {
 			b.e.Error(err)
 		}

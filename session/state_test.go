@@ -608,9 +608,11 @@ func TestA13_CycleIDWithChangesIsOneStepAndWhateverFailsOneRecordIsThere(t *test
 		e.wantCalls("change key")
 		b.wantRead("k", "v")
 		e.calls()
+		old := b.clone()
 		b.visit(then(cycle, write("k", "w"), func(ctx context.Context, s *session.Session) error { return s.Remove(ctx, "x") }))
 		e.wantCalls("change key")
 		b.wantRead("k", "w")
+		old.wantRead("k", "")
 	})
 }
 
@@ -995,15 +997,20 @@ func TestA20_AnUpdateThatFailsWhenItIsAppliedAgainFailsTheSave(t *testing.T) {
 }
 
 func TestA20_AnUpdateThatNeverWinsGivesUpAtTheDeadline(t *testing.T) {
-	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.Store.Timeout = 20 * time.Millisecond })
+	e := newEnv(t, func(cfg *config.SessionConfig) { cfg.Store.Timeout = 200 * time.Millisecond })
 	b := e.browser()
 	b.visit(write("n", 1))
 	e.spy.fail(store.ErrConflict, "update")
+	runs := 0
+	begun := time.Now()
 	res := b.visit(func(ctx context.Context, s *session.Session) error {
-		return session.NewField[int]("n").Update(ctx, s, func(n int) (int, error) { return n + 1, nil })
+		return session.NewField[int]("n").Update(ctx, s, func(n int) (int, error) { runs++; return n + 1, nil })
 	})
 	if res.StatusCode != 409 {
 		t.Errorf("status %d", res.StatusCode)
+	}
+	if took := time.Since(begun); runs < 3 || took < 200*time.Millisecond {
+		t.Errorf("it gave up after %d runs and %v", runs, took)
 	}
 }
 

@@ -103,7 +103,9 @@ func (r *recorder) Fatalf(format string, args ...any) {
 func TestWhatCannotBeSetUpEndsTheTest(t *testing.T) {
 	t.Parallel()
 	m := sessiontest.NewManager(t)
-	foreign := sessiontest.NewManager(t)
+	backend := sessiontest.NewBackend()
+	down := sessiontest.NewManagerOver(t, backend)
+	backend.Fail(errors.New("down"), sessiontest.Create)
 	for name, setUp := range map[string]func(tb testing.TB){
 		"a wrong configuration": func(tb testing.TB) {
 			sessiontest.NewManager(tb, func(cfg *config.SessionConfig) { cfg.State.TTL = -time.Second })
@@ -112,12 +114,8 @@ func TestWhatCannotBeSetUpEndsTheTest(t *testing.T) {
 			sessiontest.Carry(tb, m, httptest.NewRequest("GET", "/", nil), func(context.Context, *session.Session) error { return errors.New("no") })
 		},
 		"the save fails": func(tb testing.TB) {
-			sessiontest.Carry(tb, m, httptest.NewRequest("GET", "/", nil), func(ctx context.Context, s *session.Session) error {
-				_, err := foreign.Finalize(ctx, s)
-				if err != nil {
-					return err
-				}
-				return session.NewField[int]("n").Update(ctx, s.Client(), func(int) (int, error) { return 0, errors.New("no") })
+			sessiontest.Carry(tb, down, httptest.NewRequest("GET", "/", nil), func(ctx context.Context, s *session.Session) error {
+				return session.NewField[int]("n").Set(ctx, s, 1)
 			})
 		},
 	} {

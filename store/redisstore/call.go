@@ -70,10 +70,20 @@ func (s *Store) apart(ctx context.Context, f attempt) reply {
 	return r
 }
 
+// waiter and afterFuncer are what the contexts of [store.SessionStore] can do.
+type (
+	waiter interface {
+		Wait(done <-chan struct{}) error
+	}
+	afterFuncer interface {
+		AfterFunc(f func()) (stop func() bool)
+	}
+)
+
 // wait returns nil when done is closed, and the error of ctx when that ends. The
 // contexts of [store.SessionStore] can do that themselves, for less.
 func wait(ctx context.Context, done <-chan struct{}) error {
-	if c, ok := ctx.(interface{ Wait(<-chan struct{}) error }); ok {
+	if c, ok := ctx.(waiter); ok {
 		return c.Wait(done)
 	}
 	select {

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -55,5 +56,26 @@ func TestEveryOperationIsOneRoundTrip(t *testing.T) {
 	commands := proxy.Commands()
 	if n, err := s.DeleteExpired(t.Context(), 0); n != 0 || err != nil || proxy.Commands() != commands {
 		t.Errorf("delete expired: %d, %v and %d commands, want none", n, err, proxy.Commands()-commands)
+	}
+}
+
+// watched keeps the context of the last Load.
+type watched struct {
+	store.Backend
+	ctx context.Context
+}
+
+func (b *watched) Load(ctx context.Context, _ store.Key) (store.Record, error) {
+	b.ctx = ctx
+	return store.Record{}, store.ErrNotFound
+}
+
+// To wait for the end of a call costs least where its context can do that itself.
+func TestTheContextsOfASessionStoreWaitThemselves(t *testing.T) {
+	t.Parallel()
+	backend := &watched{}
+	_, _ = store.New(backend).Load(t.Context(), key(1))
+	if !redisstore.WaitsByItself(backend.ctx) {
+		t.Errorf("%v has other methods", backend.ctx)
 	}
 }

@@ -135,7 +135,7 @@ func (d *direct) do(ctx context.Context, l *line, f attempt) (r reply, ok bool) 
 // afterFunc is context.AfterFunc, without the context that it makes in between
 // where ctx can do the same itself, as those of [store.SessionStore] can.
 func afterFunc(ctx context.Context, f func()) (stop func() bool) {
-	if c, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+	if c, ok := ctx.(afterFuncer); ok {
 		return c.AfterFunc(f)
 	}
 	return context.AfterFunc(ctx, f)

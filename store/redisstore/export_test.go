@@ -198,13 +198,20 @@ func (s *Store) SendLate() { s.loads.arm(s.client) }
 // Gather keeps loads together until send makes them one pipeline; joined is how
 // many there are. The first is one of ctx, for a key that is not there.
 func (s *Store) Gather(ctx context.Context) (joined func() int, send func()) {
-	batch, _ := s.loads.join(&plainLoad{ctx: ctx, store: s, name: "nothing"})
+	batch, _ := s.loads.join(&plainLoad{ctx: ctx, store: s, name: s.namespace + "nothing"})
 	joined = func() int {
 		s.loads.mu.Lock()
 		defer s.loads.mu.Unlock()
 		return len(batch.loads) - 1
 	}
 	return joined, func() { s.loads.send(batch, s.client) }
+}
+
+// WaitsByItself says whether ctx spares the store what it costs to wait for its end.
+func WaitsByItself(ctx context.Context) bool {
+	_, waits := ctx.(waiter)
+	_, calls := ctx.(afterFuncer)
+	return waits && calls
 }
 
 // NewServerClock makes a clock that was not heard yet.

@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
+
 	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
 	"github.com/fxsession/sessions/store"
@@ -405,13 +407,32 @@ func TestAUserWithFewRightsIsEnough(t *testing.T) {
 	if _, err := s.Load(t.Context(), key(2)); err != nil {
 		t.Errorf("load: %v", err)
 	}
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{server.Addr()}, Username: "app", Password: "secret", DisableCache: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	admin := newClient(t, server.Addr())
+	command(t, admin, "ACL", "LOG", "RESET") // of what the client has tried in its greeting
+	shared := redisstore.New(client)
+	joined, send := shared.Gather(t.Context())
+	amongOthers := testkit.Begin(func() error { return second(shared.Load(t.Context(), key(2))) })
+	awaitJoined(t, joined, 1)
+	send()
+	if err := testkit.Receive(t, "a load among others", amongOthers); err != nil {
+		t.Errorf("load among others: %v", err)
+	}
+	if denied, err := command(t, admin, "ACL", "LOG").ToArray(); err != nil || len(denied) > 0 {
+		t.Errorf("%d commands of a batch were denied, error %v", len(denied), err)
+	}
 	// A database in the URL takes one right more.
 	inTwo := redisstore.Connection{URL: server.URL() + "/2", Username: "app", Password: "secret"}
 	if other, err := redisstore.Open(t.Context(), inTwo); err == nil {
 		_ = other.Close()
 		t.Error("a database was selected without the right")
 	}
-	admin := newClient(t, server.Addr())
 	command(t, admin, "ACL", "SETUSER", "app", "+select")
 	if err := open(t, inTwo).Create(t.Context(), key(1), record()); err != nil {
 		t.Errorf("create in database 2: %v", err)
