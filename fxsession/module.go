@@ -55,8 +55,7 @@ import (
 // io.Closer.
 var Module = fx.Module(
 	"fxsession",
-	fx.Provide(newConfig, newBackend, newStore, newManager, newSessionMiddleware, newChain),
-	provideHandler,
+	fx.Provide(newConfig, newBackend, newStore, newManager, newSessionMiddleware, newChain, newHandler),
 	fx.Invoke(ready),
 )
 

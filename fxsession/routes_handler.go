@@ -32,9 +32,6 @@ type Route struct {
 // behind the [Chain]. It is what an application gives its server.
 type Handler interface{ http.Handler }
 
-// provideHandler is part of Module.
-var provideHandler = fx.Provide(newHandler)
-
 type newHandlerParams struct {
 	fx.In
 

@@ -225,8 +225,8 @@ func (m *Manager) Open(r *http.Request) *Session {
 // Finalize saves s and returns the cookie to send with the response, or nil if
 // nothing has changed for the client. With a cookie, send "Cache-Control:
 // no-store" and "Vary: Cookie". The middleware does all of this by itself. The
-// error is that of a save, as of [Session.Sync], ErrClosed, or one that says
-// that s is another Manager's; do not send the response then.
+// error is that of a save, as of [Session.Sync], ErrClosed, ErrNotInstalled, or one
+// that says that s is another Manager's; do not send the response then.
 func (m *Manager) Finalize(ctx context.Context, s *Session) (*http.Cookie, error) {
 	if !s.installed() {
 		return nil, ErrNotInstalled

@@ -112,9 +112,9 @@ func (m *Manager) Revoke(ctx context.Context, subject string, key store.Key) err
 
 // RevokeOthers ends every session of s's subject except s, and returns how
 // many. It is for "sign out everywhere else" and for a new password, also in
-// the request that signs in. The error is ErrNotSignedIn, or one of package
-// store: ErrEnded if s itself has ended. Some sessions may have been ended when
-// there is an error.
+// the request that signs in. The error is ErrNotSignedIn, ErrNotInstalled, ErrClosed,
+// one that says that s is another Manager's, or one of package store: ErrEnded if s
+// itself has ended. Some sessions may have been ended when there is an error.
 func (m *Manager) RevokeOthers(ctx context.Context, s *Session) (int, error) {
 	if s.installed() && s.m != m {
 		return 0, errForeign

@@ -32,7 +32,7 @@ const Grace = time.Minute
 type Backend interface {
 	// Create inserts rec with Version 1. ErrDuplicateKey if a live record is
 	// under key, which it then leaves as it is; an expired record or a mark is
-	// replaced.
+	// replaced. ErrDuplicateKey or ErrCorrupt if a corrupt one is.
 	Create(ctx context.Context, key Key, rec Record) error
 
 	// Load returns the live record under key, with its remaining TTL.
@@ -44,7 +44,8 @@ type Backend interface {
 	Update(ctx context.Context, key Key, ch Change) error
 
 	// ChangeKey is Update, with the outcome under the key to and the mark under
-	// the key from. ErrDuplicateKey if a live record is under to.
+	// the key from. ErrDuplicateKey if a live record is under to; ErrDuplicateKey
+	// or ErrCorrupt if a corrupt one is.
 	ChangeKey(ctx context.Context, from, to Key, ch Change) error
 
 	// Delete removes the live record under key. ErrNotFound, ErrEnded. A

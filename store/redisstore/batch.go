@@ -28,9 +28,9 @@ type batches struct {
 // that wake each other may keep on running before the one that is to send it.
 const latest = 250 * time.Microsecond
 
-// A batch has no more loads than mostLoads, nor than of which the records come to
-// about mostBytes, as far as the last one tells: Redis does nothing else while it
-// collects them, and they have to arrive in the time that one answer may take.
+// A batch has no more loads than mostLoads, and no more than fit into mostBytes if
+// each were as long as the longest record of the last one: Redis does nothing else
+// while it collects them, and they have to arrive in the time that one answer may take.
 const (
 	mostLoads = 64
 	mostBytes = 256 << 10

@@ -6,7 +6,7 @@
 // that one is to be closed.
 //
 // A record is one string, in MessagePack, that says when it expires. Every operation
-// is one round trip and one atomic step: what changes a record is a Lua script of the
+// on one record is one round trip and one atomic step: what changes a record is a Lua script of the
 // folder scripts, what creates one that is nobody's is a plain command, and so is what
 // reads, but on a cluster, where that is a script, too. On a cluster, two operations take more than one round trip: a change of key between
 // two slots, and what puts a record into the index of its subject. Redis removes
