@@ -58,9 +58,11 @@ type batch struct {
 func (b *batches) do(l *plainLoad, client rueidis.Client) (r reply, ok bool) {
 	others := b.underWay.Add(1) > 1
 	defer b.underWay.Add(-1)
-	joined, place := b.join(l)
+	joined, place, full := b.join(l)
 	switch {
-	case place > 0: // who is at the first place sends it
+	case full: // there is nothing to wait for
+		go b.send(joined, client)
+	case place > 0: // who is at the first place sends it, or who is at the last
 	case others:
 		b.arm(client)
 		go func() {
@@ -102,9 +104,9 @@ func (b *batches) arm(client rueidis.Client) {
 	})
 }
 
-// join puts l into the batch that is open, and says at which place. Who is at the
-// first has to send it.
-func (b *batches) join(l *plainLoad) (joined *batch, place int) {
+// join puts l into the batch that is open, says at which place, and whether that is
+// full now. Who is at the first place has to send it, and who is at the last.
+func (b *batches) join(l *plainLoad) (joined *batch, place int, full bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open == nil {
@@ -112,10 +114,10 @@ func (b *batches) join(l *plainLoad) (joined *batch, place int) {
 	}
 	joined, place = b.open, len(b.open.loads)
 	joined.loads = append(joined.loads, l)
-	if len(joined.loads) >= cmp.Or(b.most, mostLoads) {
+	if full = len(joined.loads) >= cmp.Or(b.most, mostLoads); full {
 		b.open = nil
 	}
-	return joined, place
+	return joined, place, full
 }
 
 // send closes a batch, and does it, unless that was done.

@@ -198,7 +198,7 @@ func (s *Store) SendLate() { s.loads.arm(s.client) }
 // Gather keeps loads together until send makes them one pipeline; joined is how
 // many there are. The first is one of ctx, for a key that is not there.
 func (s *Store) Gather(ctx context.Context) (joined func() int, send func()) {
-	batch, _ := s.loads.join(&plainLoad{ctx: ctx, store: s, name: s.namespace + "nothing"})
+	batch, _, _ := s.loads.join(&plainLoad{ctx: ctx, store: s, name: s.namespace + "nothing"})
 	joined = func() int {
 		s.loads.mu.Lock()
 		defer s.loads.mu.Unlock()
