@@ -598,3 +598,63 @@ func sha1Of(text string) string {
 	sum := sha1.Sum([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
+
+// Who makes a session live longer by hand does not tell the index of its subject;
+// what changes its time to live, its subject or its ID next, does.
+func TestTheIndexOutlivesARecordThatWasMadeToLiveLongerByHand(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	ada := "ada"
+	for name, change := range map[string]func(s *redisstore.Store) (store.Key, error){
+		"an extension": func(s *redisstore.Store) (store.Key, error) {
+			return key(1), s.Update(t.Context(), key(1), store.Change{TTL: 5 * time.Hour})
+		},
+		"a sign-in": func(s *redisstore.Store) (store.Key, error) {
+			return key(1), s.Update(t.Context(), key(1), store.Change{Subject: &ada})
+		},
+		"a new ID": func(s *redisstore.Store) (store.Key, error) {
+			return key(2), s.ChangeKey(t.Context(), key(1), key(2), store.Change{})
+		},
+	} {
+		s := redisstore.New(client, redisstore.WithNamespace(newNamespace()))
+		rec := record("a", `1`)
+		rec.Subject, rec.TTL = ada, time.Second
+		if err := s.Create(t.Context(), key(1), rec); err != nil {
+			t.Fatal(err)
+		}
+		command(t, client, "PEXPIRE", s.Namespace()+key(1).String(), strconv.FormatInt((10*time.Hour).Milliseconds(), 10))
+		at, err := change(s)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got, err := s.Load(t.Context(), at)
+		if err != nil || got.TTL < 4*time.Hour {
+			t.Fatalf("%s: it lives for %s, error %v", name, got.TTL, err)
+		}
+		sum := sha1.Sum([]byte(ada))
+		index := s.Namespace() + "subject:" + hex.EncodeToString(sum[:])
+		over, err := command(t, client, "ZSCORE", index, at.String()).AsFloat64()
+		if err != nil || over < float64(time.Now().Add(got.TTL).UnixMilli()) {
+			t.Errorf("%s: the record lives for %s, its entry for %s, error %v", name, got.TTL, time.Until(time.UnixMilli(int64(over))), err)
+		}
+	}
+}
+
+// A load of a single Redis reads the copy of the expiry, and so does not notice at
+// once that the key has none any more; what writes does.
+func TestALoadNoticesLateThatARecordHasNoExpiry(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, shared.Get(t).Addr())
+	namespace := newNamespace()
+	s := redisstore.New(client, redisstore.WithNamespace(namespace))
+	name := namespace + key(1).String()
+	for expires, want := range map[string]error{far: nil, "\x01": store.ErrCorrupt} {
+		command(t, client, "SET", name, "\x01\xc2\x01\x01"+expires+"\x00\xa0")
+		if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, want) {
+			t.Errorf("load: %v, want %v", err, want)
+		}
+		if err := s.Update(t.Context(), key(1), store.Change{}); !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("update: %v", err)
+		}
+	}
+}

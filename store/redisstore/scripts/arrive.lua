@@ -37,6 +37,5 @@ elseif found ~= 'none' then
   mark = { found, now() + there.left }
 end
 rec.notes = there and there.notes or false
-rec.expires = now() + ttl -- it had that of another server
 redis.call('SET', key, cmsgpack.pack('moving', rec.notes, origin, move, rec.expires, mark) .. pack(rec), 'PX', patience)
 return rec.version

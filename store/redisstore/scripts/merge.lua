@@ -5,7 +5,7 @@
 --       these, and whatever the script has of its own: the keys to remove, then
 --       the keys to set and their JSON texts in turn.
 
--- merge makes of rec what becomes of it by ARGV, but for the subject; it returns
+-- merge makes of rec what becomes of its state and version by ARGV; it returns
 -- false if its state is none. first is where the lists begin.
 local function merge(rec, first)
   local clear, removed = ARGV[3] == '1', tonumber(ARGV[8])
@@ -26,15 +26,12 @@ local function merge(rec, first)
     end
     rec.data = next(state) ~= nil and cmsgpack.pack(state)
   end
-  if ARGV[2] ~= '0' then
-    rec.expires = now() + ARGV[2]
-  end
   rec.version = rec.version + 1
   return true
 end
 
--- sign gives rec, which is to be filed under the key to, the subject and the
--- spare that ARGV means it to have, and sees to the index first. It returns nil,
+-- sign gives rec, which is to be filed under the key to, the expiry, the subject and
+-- the spare that ARGV means it to have, and sees to the index first. It returns nil,
 -- or what the script has to return because the caller has to enter the record
 -- before.
 local function sign(rec, from, to)
@@ -42,19 +39,22 @@ local function sign(rec, from, to)
   if from == to and ttl == 0 and signs == '0' then
     return nil
   end
+  local time = now()
   local held = 0
   if from == to and (signs == '0' or ARGV[5] == rec.subject) then
-    held = rec.left + rec.spare
+    -- Who gave the key more to live by hand did not tell the index.
+    held = math.min(rec.left, rec.expires - time) + rec.spare
   end
+  if ttl == 0 then
+    ttl = rec.left
+  end
+  rec.expires = time + ttl
   if signs == '1' then
     rec.subject = ARGV[5]
   end
   rec.spare = 0
   if rec.subject == '' then
     return nil
-  end
-  if ttl == 0 then
-    ttl = rec.left
   end
   rec.spare = cover(to, rec.subject, ttl, held, reach, promised)
   if not rec.spare then
