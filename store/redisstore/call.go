@@ -169,5 +169,14 @@ func newReply(result rueidis.RedisResult) reply {
 	if e, ok := rueidis.IsRedisErr(err); ok && strings.Contains(e.Error(), "OOM command not allowed") {
 		return reply{err: store.ErrFull}
 	}
-	return reply{err: fmt.Errorf("redis: %w", err)}
+	return reply{err: fmt.Errorf("redis: %w", tellsNothing(err))}
+}
+
+// tellsNothing gives err, or what it says without the arguments that Redis repeats
+// of a command that it does not know: keys, what they are to hold, a password.
+func tellsNothing(err error) error {
+	if said, arguments, _ := strings.Cut(err.Error(), ", with args beginning with"); arguments != "" {
+		return errors.New(said)
+	}
+	return err
 }

@@ -95,7 +95,7 @@ func openWith(ctx context.Context, o rueidis.ClientOption, opts ...Option) (*Sto
 	}
 	client, err := connect(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("redis at %s could not be reached: %w", o.InitAddress[0], err)
+		return nil, fmt.Errorf("redis at %s could not be reached: %w", o.InitAddress[0], tellsNothing(err))
 	}
 	s.use(client)
 	s.owned = true

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -293,5 +294,33 @@ func TestALoadWhoseAnswerIsLostIsRepeated(t *testing.T) {
 	proxy.Resume()
 	if err := testkit.Receive(t, "the end of the load", loaded); err != nil {
 		t.Errorf("load: %v", err)
+	}
+}
+
+// Redis repeats the arguments of a command that it does not know: keys, what they
+// are to hold, passwords.
+func TestAnErrorDoesNotRepeatWhatRedisWasTold(t *testing.T) {
+	t.Parallel()
+	server := testserver.Redis(t, "--rename-command", "EVALSHA", "")
+	older := testserver.Redis(t, "--rename-command", "HELLO", "", "--rename-command", "AUTH", "")
+	s := store.New(redisstore.New(newClient(t, server.Addr())))
+	rec := record("cart", `"hush"`)
+	rec.Subject = "ada"
+	_, open := redisstore.Open(t.Context(), redisstore.Connection{URL: older.URL(), Password: "hush"})
+	for what, err := range map[string]error{
+		"create": s.Create(t.Context(), key(1), rec),
+		"update": s.Update(t.Context(), key(1), store.Change{Set: state("cart", `"hush"`), Subject: &rec.Subject}),
+		"delete": s.Delete(t.Context(), key(1)),
+		"open":   open,
+	} {
+		if err == nil || !strings.Contains(err.Error(), "unknown command") {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		for _, told := range []string{key(1).String(), "ada", "hush"} {
+			if strings.Contains(err.Error(), told) {
+				t.Errorf("%s repeats %s", what, told)
+			}
+		}
 	}
 }
