@@ -307,7 +307,8 @@ func (s *Store) loadCached(ctx context.Context, key store.Key) (rec store.Record
 	if reply.err != nil {
 		// It may be of another type, or the connection was lost over which another
 		// caller was fetching it: the client does not ask again for those who wait.
-		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok || errors.Is(reply.err, rueidis.ErrDoCacheAborted) {
+		_, refused := errors.AsType[*rueidis.RedisError](reply.err)
+		if refused && !s.willPass(reply.err) || errors.Is(reply.err, rueidis.ErrDoCacheAborted) {
 			return store.Record{}, false, errNotPlain
 		}
 		return store.Record{}, false, reply.err

@@ -154,7 +154,7 @@ func (s *Store) loadPlain(ctx context.Context, key store.Key) (store.Record, err
 // read gives what a load has come to.
 func (l *plainLoad) read(reply reply) (store.Record, error) {
 	if reply.err != nil {
-		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok {
+		if _, ok := errors.AsType[*rueidis.RedisError](reply.err); ok && !l.store.willPass(reply.err) {
 			return store.Record{}, errNotPlain // it may be of another type
 		}
 		return store.Record{}, reply.err

@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,8 +9,11 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/fxsession/sessions/config"
 	"github.com/fxsession/sessions/internal/testkit"
@@ -226,12 +230,12 @@ func TestWhatVisitorsSeeOfAnOutage(t *testing.T) {
 	}
 }
 
-// While Redis loads its data it answers, and refuses.
-func TestWhatVisitorsSeeWhileRedisLoads(t *testing.T) {
-	t.Parallel()
-	server := testserver.Redis(t, "--key-load-delay", "3000", "--loading-process-events-interval-bytes", "1024")
-	s := newSite(t, server.URL(), hasty)
-	s.comesToSee("/write/ada", "")
+// slowToLoad gives a server that takes seconds to load what it has, and says while
+// it does; it was killed.
+func slowToLoad(t *testing.T, fill func(server *testserver.RedisServer)) (server *testserver.RedisServer, loading func() bool) {
+	t.Helper()
+	server = testserver.Redis(t, "--key-load-delay", "3000", "--loading-process-events-interval-bytes", "1024")
+	fill(server)
 	if _, err := server.Command("EVAL", "for i = 1, 1000 do redis.call('SET', 'key-' .. i, string.rep('x', 100)) end", "0"); err != nil {
 		t.Fatal(err)
 	}
@@ -239,10 +243,79 @@ func TestWhatVisitorsSeeWhileRedisLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Kill()
-	loading := func() bool {
+	return server, func() bool {
 		_, err := server.Command("PING")
 		return err != nil && strings.Contains(err.Error(), "LOADING")
 	}
+}
+
+// asks counts what a client is asked for.
+type asks struct {
+	rueidis.Client
+	commands, pipelines, cached atomic.Int64
+}
+
+func (c *asks) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
+	c.commands.Add(1)
+	return c.Client.Do(ctx, command)
+}
+
+func (c *asks) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
+	c.pipelines.Add(1)
+	return c.Client.DoMulti(ctx, commands...)
+}
+
+func (c *asks) DoMultiCache(ctx context.Context, commands ...rueidis.CacheableTTL) []rueidis.RedisResult {
+	c.cached.Add(1)
+	return c.Client.DoMultiCache(ctx, commands...)
+}
+
+// What Redis refuses for now is asked again for a while, but in no other way after
+// that: that would be refused, too.
+func TestALoadThatIsRefusedWhileRedisLoadsIsAskedForInOneWay(t *testing.T) {
+	t.Parallel()
+	var plain, near *asks
+	server, loading := slowToLoad(t, func(server *testserver.RedisServer) {
+		for _, client := range []**asks{&plain, &near} {
+			made, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}, DisableRetry: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(made.Close)
+			*client = &asks{Client: made}
+		}
+	})
+	loads := testkit.Begin(func() error {
+		for tick := time.Tick(time.Millisecond); !loading(); {
+			<-tick
+		}
+		viaNear := testkit.Begin(func() error {
+			_, err := redisstore.New(near, redisstore.WithClientCache(time.Minute)).Load(t.Context(), key(1))
+			return err
+		})
+		_, err := redisstore.New(plain).Load(t.Context(), key(1))
+		return errors.Join(err, <-viaNear)
+	})
+	server.Start()
+	if err := testkit.Receive(t, "two loads", loads); err == nil || !strings.Contains(err.Error(), "LOADING") {
+		t.Errorf("load: %v", err)
+	}
+	if n := plain.commands.Load(); n > 0 || plain.pipelines.Load() < 2 {
+		t.Errorf("%d scripts after %d pipelines", n, plain.pipelines.Load())
+	}
+	if n := near.commands.Load() + near.pipelines.Load(); n > 0 || near.cached.Load() < 2 {
+		t.Errorf("%d more after %d that may be cached", n, near.cached.Load())
+	}
+}
+
+// While Redis loads its data it answers, and refuses.
+func TestWhatVisitorsSeeWhileRedisLoads(t *testing.T) {
+	t.Parallel()
+	var s *site
+	server, loading := slowToLoad(t, func(server *testserver.RedisServer) {
+		s = newSite(t, server.URL(), hasty)
+		s.comesToSee("/write/ada", "")
+	})
 	loaded := make(chan struct{})
 	seen := testkit.Begin(func() error {
 		for tick := time.Tick(time.Millisecond); ; <-tick {
