@@ -5,9 +5,12 @@ import "time"
 // SessionConfig is the whole configuration. Its zero value is not valid: begin
 // with [Default] or [Load]. In files it is under the key session.
 type SessionConfig struct {
+	// Cookie is about what the client holds.
 	Cookie CookieConfig `koanf:"cookie"`
-	State  StateConfig  `koanf:"state"`
-	Store  StoreConfig  `koanf:"store"`
+	// State is about what a session is, and for how long.
+	State StateConfig `koanf:"state"`
+	// Store is about where the records are.
+	Store StoreConfig `koanf:"store"`
 }
 
 // CookieConfig says how the session cookie looks and what protects it.
@@ -99,10 +102,14 @@ type StoreConfig struct {
 	// backend, but like everywhere how long a save is repeated that others overtake, and
 	// how long sign-ins of one subject wait for each other.
 	Timeout time.Duration `koanf:"timeout"`
-	Sweep   SweepConfig   `koanf:"sweep"`
-	Memory  MemoryConfig  `koanf:"memory"`
-	Redis   RedisConfig   `koanf:"redis"`
-	SQL     SQLConfig     `koanf:"sql"`
+	// Sweep is for the drivers memory and sql.
+	Sweep SweepConfig `koanf:"sweep"`
+	// Memory is for the driver memory.
+	Memory MemoryConfig `koanf:"memory"`
+	// Redis is for the driver redis.
+	Redis RedisConfig `koanf:"redis"`
+	// SQL is for the driver sql.
+	SQL SQLConfig `koanf:"sql"`
 }
 
 // SweepConfig says how expired records are removed from backends that do not
@@ -143,10 +150,12 @@ type RedisConfig struct {
 	// SentinelPasswordFile names a file that holds the password for the
 	// sentinels. Load reads it into SentinelPassword and leaves "" here; ""
 	// means no file. No other code reads it.
-	SentinelPasswordFile string    `koanf:"sentinel_password_file"`
-	TLS                  TLSConfig `koanf:"tls"`
+	SentinelPasswordFile string `koanf:"sentinel_password_file"`
+	// TLS is for the connections to Redis, and to the sentinels.
+	TLS TLSConfig `koanf:"tls"`
 	// Namespace is what every key in Redis begins with. "" puts nothing there.
-	Namespace   string            `koanf:"namespace"`
+	Namespace string `koanf:"namespace"`
+	// ClientCache is the near cache, which is off by default.
 	ClientCache ClientCacheConfig `koanf:"client_cache"`
 }
 

@@ -22,10 +22,10 @@ const (
 // Error is what the session.ErrorHandler of the graph receives. errors.Is and
 // errors.As see through it.
 type Error struct {
-	Stage    Stage
+	Stage    Stage  // where it failed
 	Pattern  string // of the route; "" where none is known
 	Function string // of Routes, by its short name: "cart.(*Handler).Add"; "" for others
-	Err      error
+	Err      error  // what failed, never nil
 }
 
 // Error returns everything that e contains in one line.

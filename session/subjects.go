@@ -15,7 +15,8 @@ import (
 type Info struct {
 	// Key is the handle of the session, for Revoke. It can be shown: it opens
 	// nothing. It changes when the session gets a new ID.
-	Key     store.Key
+	Key store.Key
+	// Subject is who is signed in.
 	Subject string
 	// CreatedAt is when the record was made, which may have been before the
 	// sign-in.

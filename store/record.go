@@ -34,7 +34,9 @@ type Record struct {
 
 // Entry is a record and the key that it is filed under.
 type Entry struct {
-	Key    Key
+	// Key is what the record is filed under.
+	Key Key
+	// Record is whole, with what is left of its TTL.
 	Record Record
 }
 

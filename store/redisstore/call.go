@@ -29,7 +29,10 @@ type reply struct {
 // connection to itself, see [direct]; others share one.
 func (s *Store) call(ctx context.Context, f attempt) reply { return s.callOrJoin(ctx, f, nil) }
 
-// callOrJoin is call, for a load that joins others where it is not alone.
+// callOrJoin is call, for a load that joins others where it is not alone. There are
+// three ways, each the cheapest of those that are open: over the connection of a
+// call that is alone, see [direct]; as one of several loads, see [batches]; and
+// apart, which is for everything else, and for what the others have left undone.
 func (s *Store) callOrJoin(ctx context.Context, f attempt, load *plainLoad) reply {
 	if s.refused != nil {
 		return reply{err: s.refused}
