@@ -28,7 +28,7 @@ func (l *loader) section(path string, v any, source func(path string) string) {
 		} else if _, ok := l.schema.sections[below]; ok {
 			l.section(below, m[key], source)
 		} else {
-			l.find(below, source, l.schema.advice(path, key))
+			l.findings = append(l.findings, Finding{Path: shownPath(below), Source: source(below), Problem: l.schema.advice(path, key)})
 		}
 	}
 }

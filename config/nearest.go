@@ -3,10 +3,27 @@ package config
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
+
+// shownPath gives the path of a key that a file has, up to where it cannot be one:
+// what follows may be a value, and a secret, as in "password:hush".
+func shownPath(path string) string {
+	const allowed = "_-.[]"
+	end := strings.IndexFunc(path, func(r rune) bool {
+		return !(r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))) && !strings.ContainsRune(allowed, r)
+	})
+	if end < 0 {
+		return path
+	}
+	return path[:end] + "…"
+}
 
 // advice says what an unknown key in a section may be meant to be.
 func (s schema) advice(section, key string) string {
+	if strings.Contains(key, ":") {
+		return "there is no such key; a space follows the colon"
+	}
 	if name, ok := nearest(key, s.sections[section]); ok {
 		return "there is no such key; did you mean " + section + "." + name + "?"
 	}
@@ -25,7 +42,7 @@ func dotted(top map[string]any, source func(path string) string) (findings []Fin
 	for _, key := range sortedKeys(top) {
 		if strings.HasPrefix(key, root+".") {
 			findings = append(findings, Finding{
-				Path: key, Source: source(key),
+				Path: shownPath(key), Source: source(key),
 				Problem: "is a single key that contains dots, and is ignored; nest it, with session as the outermost key",
 			})
 		}

@@ -60,7 +60,7 @@ func (o *outline) findings(name string) []Finding {
 	var findings []Finding
 	for _, r := range o.repeated {
 		findings = append(findings, Finding{
-			Path:    r.path,
+			Path:    shownPath(r.path),
 			Source:  at(name, r.line),
 			Problem: fmt.Sprintf("the key is there twice, first in line %d", r.first),
 		})

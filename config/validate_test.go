@@ -427,6 +427,18 @@ func TestE2_EachFindingSaysWhereItIsWhatIsThereAndWhatIsAllowed(t *testing.T) {
 			`session.store.sql.table (app.yaml:1): "` + strings.Repeat("t", 64) + `": must be letters, digits and _, not begin with a digit, and have at most 63 characters`,
 		},
 		{
+			"a colon without a space", fromYAML("session: {store: {redis: {password:hush}}}"),
+			"session.store.redis.password… (app.yaml:1): there is no such key; a space follows the colon",
+		},
+		{
+			"the same twice", fromYAML("{password:hush, password:hush}"),
+			"password… (app.yaml:1): the key is there twice, first in line 1",
+		},
+		{
+			"the same after a path", fromYAML("{session.store.redis.password:hush}"),
+			"session.store.redis.password… (app.yaml:1): is a single key that contains dots, and is ignored; nest it, with session as the outermost key",
+		},
+		{
 			"the table of the migrations", fromYAML("session: {store: {sql: {table: Session_Migrations}}}"),
 			`session.store.sql.table (app.yaml:1): "Session_Migrations": must not be session_migrations, the table of the migrations`,
 		},
