@@ -45,7 +45,7 @@ func (s *Store) missingIn(statements map[string]Statement) error {
 	for _, entry := range entries {
 		name := strings.ReplaceAll(strings.TrimSuffix(entry.Name(), ".sql"), "_", " ")
 		_, ok := statements[name]
-		if !ok && !strings.HasPrefix(name, "migrations") && !slices.Contains([]string{"lock", "unlock", "now"}, name) {
+		if !ok && !strings.HasPrefix(name, "migrations") && !slices.Contains([]string{"lock", "unlock", "now", "settings"}, name) {
 			err = errors.Join(err, fmt.Errorf("%s is in no statement", entry.Name()))
 		}
 	}

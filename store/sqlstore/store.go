@@ -22,6 +22,7 @@ type Store struct {
 	create, load, look, delete, deleteExpired, bySubject, deleteBySubject *statement
 	update, changeKey                                                     *variants
 	expired                                                               *statement // nil where deleteExpired finds for itself what to delete
+	settings                                                              *statement // nil where none can do harm
 }
 
 var (
@@ -77,6 +78,11 @@ func New(db *sql.DB, dialect Dialect, opts ...Option) (*Store, error) {
 			return nil, err
 		}
 	}
+	if dialect == MySQL {
+		if s.settings, err = n.statement(db, "settings.sql", 0); err != nil {
+			return nil, err
+		}
+	}
 	s.update = &variants{db: db, names: n, file: "update.sql", made: map[int]*statement{}}
 	s.changeKey = &variants{db: db, names: n, file: "change_key.sql", made: map[int]*statement{}}
 	return s, nil
@@ -100,8 +106,10 @@ func (s *Store) Close() error {
 	} {
 		errs = append(errs, st.close())
 	}
-	if s.expired != nil {
-		errs = append(errs, s.expired.close())
+	for _, st := range []*statement{s.expired, s.settings} {
+		if st != nil {
+			errs = append(errs, st.close())
+		}
 	}
 	if s.owned {
 		errs = append(errs, s.db.Close())
@@ -109,9 +117,15 @@ func (s *Store) Close() error {
 	return s.explain(errors.Join(errs...))
 }
 
-// Ping returns nil when the database answers. Whether the table is there it
-// does not ask, as that may be what [Store.Migrate] is still to do.
-func (s *Store) Ping(ctx context.Context) error { return s.explain(s.db.PingContext(ctx)) }
+// Ping returns nil when the database answers and, of MySQL, none of the session's
+// variables is one that would make it lose or miss something. Whether the table is
+// there it does not ask, as that may be what [Store.Migrate] is still to do.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.settings != nil {
+		return s.explain(s.checkSettings(ctx))
+	}
+	return s.explain(s.db.PingContext(ctx))
+}
 
 // Create implements [store.Backend]. What is corrupt is in the way like any
 // record.
