@@ -1,13 +1,18 @@
 package sqlstore_test
 
 import (
+	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/fxsession/sessions/internal/testkit"
 	"github.com/fxsession/sessions/internal/testserver"
+	"github.com/fxsession/sessions/store"
 	"github.com/fxsession/sessions/store/sqlstore"
 )
 
@@ -66,4 +71,63 @@ func TestC4_TheClockGoesOnWhenAnHourIsRepeated(t *testing.T) {
 	if wrong != 1 {
 		t.Errorf("local time was wrong %d times, want once: these moments test nothing", wrong)
 	}
+}
+
+// A write that has waited for its row until that expired does not bring it back,
+// whatever became of who held it.
+func TestAWriteThatWaitedDoesNotBringBackWhatExpired(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end   func(tx *sql.Tx) error
+		write func(s *sqlstore.Store) error
+	}{
+		"an update behind a commit":         {(*sql.Tx).Commit, extend},
+		"an update behind a rollback":       {(*sql.Tx).Rollback, extend},
+		"a change of key behind a commit":   {(*sql.Tx).Commit, renew},
+		"a change of key behind a rollback": {(*sql.Tx).Rollback, renew},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, db, table := maria.migrated(t)
+			rec := record("a", `1`)
+			rec.TTL = 2 * time.Second
+			if err := s.Create(t.Context(), key(1), rec); err != nil {
+				t.Fatal(err)
+			}
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec("UPDATE " + table + " SET version = version + 1"); err != nil {
+				t.Fatal(err)
+			}
+			write := testkit.Begin(func() error { return c.write(s) })
+			testkit.Eventually(t, func() error {
+				if ask[int](t, db, "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%"+table+"`%' AND id <> CONNECTION_ID()") == 0 {
+					return errors.New("it is not under way")
+				}
+				return nil
+			})
+			testkit.Eventually(t, func() error {
+				if _, err := s.Load(t.Context(), key(1)); !errors.Is(err, store.ErrNotFound) {
+					return fmt.Errorf("load: %w", err)
+				}
+				return nil
+			})
+			if err := c.end(tx); err != nil {
+				t.Fatal(err)
+			}
+			if err := testkit.Receive(t, "a write", write); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("the write: %v, want ErrNotFound", err)
+			}
+		})
+	}
+}
+
+func extend(s *sqlstore.Store) error {
+	return s.Update(context.Background(), key(1), store.Change{TTL: time.Hour})
+}
+
+func renew(s *sqlstore.Store) error {
+	return s.ChangeKey(context.Background(), key(1), key(2), store.Change{TTL: time.Hour})
 }

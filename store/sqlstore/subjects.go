@@ -53,15 +53,16 @@ func (s *Store) eachOf(ctx context.Context, subject string, begin func(), each f
 		begin()
 		return s.bySubject.query(ctx, &params{subject: &subject}, func(scan func(...any) error) error {
 			var r row
-			var key []byte
-			if err := scan(append(r.fields(), &key)...); err != nil {
+			var name string
+			if err := scan(append(r.fields(), &name)...); err != nil {
 				return err
 			}
-			if len(key) != len(store.Key{}) {
+			key, err := store.ParseKey(name)
+			if err != nil {
 				return errKey
 			}
 			if r.subject == subject {
-				each(store.Key(key), &r)
+				each(key, &r)
 			}
 			return nil
 		})

@@ -1,6 +1,7 @@
 -- state and subject compare byte by byte. state is no JSON column, as that is a
 -- type in MySQL and a name for a text in MariaDB. Texts are long, as one that
--- does not fit would be cut off where sql_mode is not strict.
+-- does not fit would be cut off where sql_mode is not strict. The index of subjects
+-- has as much of them as every row format takes.
 CREATE TABLE IF NOT EXISTS {table} (
     session_key BINARY(16)      NOT NULL, -- a hash of the session's ID
     mark        TINYINT         NOT NULL, -- 0: a record; 1: one was deleted here; 2: one was renewed
@@ -11,5 +12,5 @@ CREATE TABLE IF NOT EXISTS {table} (
     expires_at  BIGINT          NOT NULL, -- milliseconds since 1970 UTC
     PRIMARY KEY (session_key),
     KEY expires_at (expires_at),
-    KEY subject (subject(64))
+    KEY subject (subject(191))
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
