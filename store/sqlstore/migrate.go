@@ -125,7 +125,7 @@ func (m migrator) lock(ctx context.Context) error {
 		}
 		return err
 	case Postgres:
-		if _, err := m.conn.ExecContext(ctx, "BEGIN"); err != nil {
+		if _, err := m.conn.ExecContext(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED"); err != nil {
 			return err
 		}
 		err := m.run(ctx, "lock.sql")

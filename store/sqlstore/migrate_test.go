@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -246,5 +247,48 @@ func TestMigrateEndsWithItsContextAlsoWhileItCommits(t *testing.T) {
 	defer cancel()
 	if err := s.Migrate(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Whatever the database sets for its sessions: who has waited for another instance
+// sees what that has done.
+func TestWhoWaitedToMigrateSeesWhatWasDone(t *testing.T) {
+	t.Parallel()
+	for setting, waiting := range map[string]string{ // how many wait, or have given up once
+		"default_transaction_isolation = 'repeatable read'": "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted " +
+			"AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+		"lock_timeout = '50ms'": "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()",
+	} {
+		db := otherDatabase(t, pgx.db(t), newTable())
+		run(t, db, "ALTER DATABASE "+ask[string](t, db, "SELECT current_database()")+" SET "+setting)
+		db.SetMaxIdleConns(0) // what is connected has the settings of before
+		held, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.Close()
+		if _, err := held.ExecContext(t.Context(), "SELECT pg_advisory_lock(7316290563018442091)"); err != nil {
+			t.Fatal(err)
+		}
+		var migrations []<-chan error
+		for range 3 {
+			s := newStore(t, db, sqlstore.Postgres)
+			migrations = append(migrations, testkit.Begin(func() error { return s.Migrate(context.Background()) }))
+		}
+		testkit.Eventually(t, func() error {
+			var n int
+			if err := held.QueryRowContext(t.Context(), waiting).Scan(&n); err != nil || n < 3 {
+				return fmt.Errorf("%d wait, error %v", n, err)
+			}
+			return nil
+		})
+		if _, err := held.ExecContext(t.Context(), "SELECT pg_advisory_unlock(7316290563018442091)"); err != nil {
+			t.Fatal(err)
+		}
+		for _, migration := range migrations {
+			if err := testkit.Receive(t, "the end of a migration", migration); err != nil {
+				t.Errorf("%s: migrate: %v", setting, err)
+			}
+		}
 	}
 }
