@@ -31,7 +31,7 @@ func (d Dialect) codeOf(err error) string {
 		if err == nil {
 			return ""
 		}
-		for _, words := range []string{busy, tableBusy, noTable} {
+		for _, words := range []string{busy, tableBusy, noTable, badPath} {
 			if strings.Contains(err.Error(), words) {
 				return words
 			}
@@ -44,13 +44,14 @@ const (
 	busy      = "database is locked"
 	tableBusy = "database table is locked"
 	noTable   = "no such table"
+	badPath   = "bad JSON path"
 )
 
 // transient says whether the engine undid the statement because of what others
 // did at the same moment, so that it is safe, and worthwhile, to run it again.
 func (d Dialect) transient(err error) bool {
 	switch d.codeOf(err) {
-	case "40001", "40P01": // PostgreSQL: serialization failure, deadlock
+	case "40001", "40P01", "55P03": // PostgreSQL: serialization failure, deadlock, lock_timeout
 		return d == Postgres
 	case "1213", "1020": // MySQL: deadlock; MariaDB: the record has changed since it was read
 		return d == MySQL
@@ -67,9 +68,9 @@ func (d Dialect) refused(err error) bool { return d == MySQL && d.codeOf(err) ==
 // showsData says whether the engine's text may quote what was written.
 func (d Dialect) showsData(code string) bool {
 	if d == Postgres {
-		return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23")
+		return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23") || code == "P0001" // of a trigger
 	}
-	return slices.Contains([]string{"1062", "1292", "1300", "1366", "1690", "3140", "3141", "3144"}, code)
+	return slices.Contains([]string{"1062", "1292", "1300", "1366", "1644", "1690", "3140", "3141", "3144", badPath}, code)
 }
 
 func (d Dialect) missingTable(code string) bool {
@@ -86,11 +87,12 @@ func (s *Store) explain(err error) error {
 	switch code := d.codeOf(err); {
 	case d.showsData(code):
 		return fmt.Errorf("%s: a value was refused, with the code %s", d, code)
-	case s.owned && code == "" && ended == nil && strings.Contains(err.Error(), "parse"):
+	case code == "" && ended == nil && strings.Contains(err.Error(), "parse"):
 		return fmt.Errorf("%s: the driver could not parse something: the data source name, or what the server sent; "+
 			"its own words are left out, as they may show a password", d)
 	case d.missingTable(code):
-		err = fmt.Errorf("the table is not there: set session.store.sql.migrate: true, call Migrate, or apply what sqlstore.Migrations gives: %w", err)
+		err = fmt.Errorf("the table is not there: set session.store.sql.migrate: true, call Migrate, or apply what sqlstore.Migrations gives; "+
+			"if somebody has removed it, delete what %s notes of it first: %w", migrationsTable, err)
 	}
 	text := err.Error()
 	for _, secret := range s.secrets { // the longest first, as one may be a part of another

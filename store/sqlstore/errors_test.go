@@ -132,7 +132,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 // have its own.
 func TestADatabaseInMemoryIsOne(t *testing.T) {
 	t.Parallel()
-	for _, dsn := range []string{":memory:", "file::memory:", "file:" + newTable() + "?mode=memory"} {
+	for _, dsn := range []string{":memory:", "file::memory:", "file:" + newTable() + "?mode=memory", "file:?_pragma=busy_timeout(1000)", "file:%3Amemory%3A"} {
 		backend, err := sqlstore.Open(t.Context(), "sqlite", dsn, sqlstore.SQLite)
 		if err != nil {
 			t.Fatal(err)
@@ -364,6 +364,7 @@ func TestWhatTheCodesOfTheEnginesMean(t *testing.T) {
 	}{
 		{sqlstore.Postgres, sqlState("40001"), again},
 		{sqlstore.Postgres, sqlState("40P01"), again},
+		{sqlstore.Postgres, sqlState("55P03"), again},
 		{sqlstore.Postgres, sqlState("22P02"), quotes},
 		{sqlstore.Postgres, sqlState("23505"), quotes},
 		{sqlstore.Postgres, sqlState("42P01"), noTable},
@@ -473,5 +474,52 @@ func TestAWriteThatWaitsForItsTurnGivesUp(t *testing.T) {
 	}
 	if err := <-first; err != nil {
 		t.Errorf("the first: %v", err)
+	}
+}
+
+// The *sql.DB may be the application's own: then nobody knows the secrets of its name.
+func TestTheNameOfABroughtPoolIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"host=db.internal user=app password='it's hunter2",
+		"app:with@hunter2@tcp(db.internal:3306)/shop",
+		"app/hunter2@db.internal",
+	} {
+		s := newStore(t, newDB(t, "pgx", name), sqlstore.Postgres)
+		err := s.Ping(t.Context())
+		if err == nil {
+			t.Error("ping: no error")
+		}
+		tellsNothing(t, err, "hunter2", "db.internal")
+	}
+}
+
+// What somebody has added to the table may say what is written to it.
+func TestTheWordsOfATriggerAreNotShown(t *testing.T) {
+	t.Parallel()
+	for _, added := range []struct {
+		engine     engine
+		statements []string
+	}{
+		{sqlite, []string{"CREATE INDEX {t}_json ON {t} (json_extract(state, subject))"}},
+		{pgx, []string{
+			"CREATE FUNCTION {t}_no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no %', NEW.subject; END $$",
+			"CREATE TRIGGER {t}_no BEFORE INSERT ON {t} FOR EACH ROW EXECUTE FUNCTION {t}_no()",
+		}},
+		{maria, []string{
+			"CREATE TRIGGER {t}_no BEFORE INSERT ON {t} FOR EACH ROW BEGIN SET @s = NEW.subject; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @s; END",
+		}},
+	} {
+		s, db, table := added.engine.migrated(t)
+		for _, statement := range added.statements {
+			run(t, db, strings.ReplaceAll(statement, "{t}", table))
+		}
+		rec := record("a", `1`)
+		rec.Subject = "somebody"
+		err := store.New(s).Create(t.Context(), key(1), rec)
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: create: %v", added.engine.name, err)
+		}
+		tellsNothing(t, err, rec.Subject)
 	}
 }

@@ -32,23 +32,32 @@ func Open(ctx context.Context, driver, dsn string, dialect Dialect, opts ...Opti
 		// The driver's own error may quote any part of the dsn.
 		return nil, fmt.Errorf("sqlstore: the driver %q does not understand the data source name", driver)
 	}
-	if dialect == SQLite && inMemory.MatchString(dsn) {
-		db.SetMaxOpenConns(1)
-	}
 	s, err := New(db, dialect, opts...)
 	if err != nil {
 		_ = db.Close()
 		return nil, err
 	}
 	s.owned, s.secrets = true, secretsOf(dsn)
-	if err := s.Ping(ctx); err != nil {
+	if err := s.reach(ctx); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("sqlstore: the database could not be reached: %w", err)
 	}
 	return s, nil
 }
 
-var inMemory = regexp.MustCompile(`:memory:|[?&]mode=memory`)
+// reach is Ping, and leaves one connection to a database of SQLite that has no file.
+func (s *Store) reach(ctx context.Context) error {
+	if s.names.dialect != SQLite {
+		return s.Ping(ctx)
+	}
+	s.db.SetMaxOpenConns(1)
+	var file sql.NullString
+	err := s.db.QueryRowContext(ctx, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
+	if err == nil && file.String != "" {
+		s.db.SetMaxOpenConns(0)
+	}
+	return s.explain(err)
+}
 
 var passwords = regexp.MustCompile(`(?i)(?:pass|pwd|password|passwd|key)\s*=\s*('(?:[^'\\]|\\.)*'|[^\s&;]+)`)
 
