@@ -114,7 +114,7 @@ func (d *direct) do(ctx context.Context, l *line, f attempt) (r reply, ok bool) 
 	result := f(ending{ctx}, l.client)
 	stands := hangUp()
 	err := result.Error()
-	if _, refused := rueidis.IsRedisErr(err); stands && (err == nil || refused) {
+	if _, refused := rueidis.IsRedisErr(err); stands && (err == nil || refused || rueidis.IsRedisNil(err)) {
 		l.answered = d.clock()
 		d.release(l)
 		return newReply(result), true

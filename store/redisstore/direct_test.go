@@ -145,6 +145,18 @@ func TestALoadOfNothingGoesDirectlyToo(t *testing.T) {
 	}
 }
 
+// That something is in the way of a new record is one, too.
+func TestACreateThatFindsSomethingGoesDirectlyToo(t *testing.T) {
+	t.Parallel()
+	s := newLined(t)
+	line := s.backend.LineItself()
+	for range 3 {
+		if err := s.Create(t.Context(), key(1), record("a", `1`)); !errors.Is(err, store.ErrDuplicateKey) || s.backend.LineItself() != line {
+			t.Errorf("%v; the direct connection still stands: %t", err, s.backend.LineItself() == line)
+		}
+	}
+}
+
 // C8: a direct call ends with its context, and takes no other along.
 func TestC8_ADirectCallEndsWithItsContext(t *testing.T) {
 	t.Parallel()
