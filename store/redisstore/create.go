@@ -51,23 +51,32 @@ func (s *Store) createPlain(ctx context.Context, name string, rec store.Record, 
 	return reply.err == nil, reply.err
 }
 
-// serverClock is the clock of Redis, as far as it was heard of: never ahead of it,
-// as long as both clocks run evenly, and behind it by what an answer took. Only the
-// expiry that a record says itself depends on it, and there the key is what counts.
+// serverClock is the clock of Redis, as far as it was heard of in the last minute:
+// never ahead of it, as long as both clocks run evenly, and behind it by what an
+// answer took. Only the expiry that a record says itself depends on it, and there the
+// key is what counts.
 type serverClock struct {
 	began time.Time
-	// ahead is the clock's time less that since began, in nanoseconds; 0 where
-	// nothing was heard.
-	ahead atomic.Int64
+	// ahead is the clock's time less that since began, and heard when that was
+	// said, since began; both in nanoseconds. They are 0 where nothing was heard.
+	ahead, heard atomic.Int64
 }
+
+// heardFor is how long the clock is known for: it may be set, and there may be
+// another server.
+const heardFor = time.Minute
 
 func (c *serverClock) passed() int64 { return time.Since(c.began).Nanoseconds() }
 
 // hear notes what the clock has just said, in milliseconds since 1970.
-func (c *serverClock) hear(now int64) { c.ahead.Store(1e6*now - c.passed()) }
+func (c *serverClock) hear(now int64) {
+	passed := c.passed()
+	c.ahead.Store(1e6*now - passed)
+	c.heard.Store(passed)
+}
 
 // now gives the time by the clock, in milliseconds since 1970, if that is known.
 func (c *serverClock) now() (now int64, known bool) {
-	ahead := c.ahead.Load()
-	return (ahead + c.passed()) / 1e6, ahead != 0
+	passed, heard := c.passed(), c.heard.Load()
+	return (c.ahead.Load() + passed) / 1e6, heard != 0 && passed-heard < int64(heardFor)
 }

@@ -129,3 +129,21 @@ func TestTheClockOfTheServerIsNeverAheadOfIt(t *testing.T) {
 		}
 	}
 }
+
+func TestTheClockOfTheServerGoesOnAndIsForgotten(t *testing.T) {
+	t.Parallel()
+	clock := redisstore.NewServerClock()
+	clock.Hear(1_000_000)
+	clock.Pass(50 * time.Second)
+	if now, known := clock.Now(); !known || now < 1_050_000 || now > 1_055_000 {
+		t.Errorf("after 50 s it is %d, known %t", now, known)
+	}
+	clock.Hear(500_000) // it was set
+	if now, known := clock.Now(); !known || now < 500_000 || now > 505_000 {
+		t.Errorf("it was heard to be 500,000, and is %d, known %t", now, known)
+	}
+	clock.Pass(time.Minute)
+	if now, known := clock.Now(); known {
+		t.Errorf("a minute later it is taken to be %d", now)
+	}
+}

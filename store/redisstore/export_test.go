@@ -217,6 +217,9 @@ func WaitsByItself(ctx context.Context) bool {
 // NewServerClock makes a clock that was not heard yet.
 func NewServerClock() *serverClock { return &serverClock{began: time.Now()} }
 
+// Pass lets time go by.
+func (c *serverClock) Pass(d time.Duration) { c.began = c.began.Add(-d) }
+
 // Hear and Now are what a store does with it.
 func (c *serverClock) Hear(now int64)     { c.hear(now) }
 func (c *serverClock) Now() (int64, bool) { return c.now() }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -187,7 +188,7 @@ func parseURL(text string) (rueidis.ClientOption, error) {
 		}
 	}
 	for _, address := range u.Query()["addr"] {
-		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" || strings.Contains(host, "@") {
 			return rueidis.ClientOption{}, errURL
 		}
 	}

@@ -126,6 +126,7 @@ func TestOpenRefusesABadURLWithoutTellingIt(t *testing.T) {
 		"redis://localhost/1/hunter2",
 		"redis://localhost?db=hunter2",
 		"redis://localhost?addr=hunter2",
+		"redis://localhost?addr=hunter2@localhost:1",
 		"redis://localhost?master_set=a&master_set=hunter2",
 		"unix:///tmp/redis.sock?addr=hunter2:1",
 		"unix:///tmp/redis.sock?db=hunter2",

@@ -7,11 +7,8 @@
 -- why), or { 'index', subject, TTL } when the caller has to enter the record
 -- first.
 
-local key, ttl = KEYS[1], tonumber(ARGV[2])
+local key = KEYS[1]
 local origin, move, before, left, patience = ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12]), ARGV[13]
-if ttl == 0 then
-  ttl = left
-end
 
 local found, there = look(key)
 if found == 'live' then
