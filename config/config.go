@@ -98,9 +98,9 @@ type StoreConfig struct {
 	// Driver names the backend. It must not be empty.
 	Driver StoreDriver `koanf:"driver"`
 	// Timeout bounds each call to the backend. It must be above 0: a save goes
-	// on when its client has gone, and nothing else would end it. It does not bound calls to the memory
-	// backend, but like everywhere how long a save is repeated that others overtake, and
-	// how long sign-ins of one subject wait for each other.
+	// on when its client has gone, and nothing else would end it. Calls to the
+	// memory backend need none; but for it, too, this is how long a save that others
+	// overtake is repeated, and how long sign-ins of one subject wait for each other.
 	Timeout time.Duration `koanf:"timeout"`
 	// Sweep is for the drivers memory and sql.
 	Sweep SweepConfig `koanf:"sweep"`
