@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -72,5 +73,68 @@ func TestTheRightsThatItTakesToServe(t *testing.T) {
 				t.Error("migrate: no error, so that nothing was restricted")
 			}
 		})
+	}
+}
+
+// PostgreSQL may be set to write bytes in another way, which drivers that prepare
+// nothing see.
+func TestTheSessionsOfASubjectAreFoundHoweverBytesAreWritten(t *testing.T) {
+	t.Parallel()
+	db := newDB(t, pgxPlain.driver, pgxPlain.dsn(pgxPlain.server(t))+"&bytea_output=escape")
+	s := newStore(t, db, sqlstore.Postgres, sqlstore.WithTable(newTable()))
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rec := record("a", `1`)
+	rec.Subject = "ada"
+	if err := s.Create(t.Context(), key(1), rec); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.ListBySubject(t.Context(), "ada"); err != nil || len(list) != 1 || list[0].Key != key(1) {
+		t.Errorf("listed: %v, error %v", list, err)
+	}
+	if n, err := s.DeleteBySubject(t.Context(), "ada"); n != 1 || err != nil {
+		t.Errorf("deleted: %d, error %v", n, err)
+	}
+}
+
+// Subjects may begin alike for long, as those of one issuer do; MySQL has only a part
+// of each in its index.
+func TestTheIndexOfMySQLTellsLongSubjectsApart(t *testing.T) {
+	t.Parallel()
+	s, db, _ := maria.migrated(t)
+	db.SetMaxOpenConns(1) // what has been read is counted by connection
+	issuer := "https://" + strings.Repeat("issuer.", 20) + "example/"
+	const subjects = 50
+	for n := range subjects {
+		rec := record()
+		rec.Subject = issuer + strconv.Itoa(n)
+		if err := s.Create(t.Context(), key(n), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() (rows int) {
+		t.Helper()
+		all, err := db.QueryContext(t.Context(), "SHOW SESSION STATUS LIKE 'Handler_read%'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer all.Close()
+		for all.Next() {
+			var name string
+			var n int
+			if err := all.Scan(&name, &n); err != nil {
+				t.Fatal(err)
+			}
+			rows += n
+		}
+		return rows
+	}
+	before := read()
+	if list, err := s.ListBySubject(t.Context(), issuer+"7"); err != nil || len(list) != 1 {
+		t.Errorf("listed: %v, error %v", list, err)
+	}
+	if rows := read() - before; rows > subjects/2 {
+		t.Errorf("%d rows were read for one session", rows)
 	}
 }
