@@ -138,3 +138,23 @@ func TestTheIndexOfMySQLTellsLongSubjectsApart(t *testing.T) {
 		t.Errorf("%d rows were read for one session", rows)
 	}
 }
+
+// A row that somebody has put in under a key that no session has: a list with a part
+// of the sessions left out would be taken for all of them.
+func TestAListSaysThatAKeyIsNoneOfASession(t *testing.T) {
+	t.Parallel()
+	// MySQL fills a key up to its length.
+	for short, e := range map[string]engine{"decode('01', 'hex')": pgx, "x'01'": sqlite} {
+		s, db, table := e.migrated(t)
+		rec := record("a", `1`)
+		rec.Subject = "ada"
+		if err := s.Create(t.Context(), key(1), rec); err != nil {
+			t.Fatal(err)
+		}
+		run(t, db, "INSERT INTO "+table+" (session_key, mark, state, subject, created_at, version, expires_at) "+
+			"SELECT "+short+", mark, state, subject, created_at, version, expires_at FROM "+table)
+		if list, err := s.ListBySubject(t.Context(), "ada"); err == nil || !strings.Contains(err.Error(), "not one of 16 bytes") {
+			t.Errorf("%s: listed %d, error %v", e.name, len(list), err)
+		}
+	}
+}
